@@ -92,9 +92,9 @@ class SmplxSequence:
         missing = sorted(names - arrays.keys())
         if missing:
             raise SequenceError(f"{path.name}: lacks {', '.join(missing)}; capture the video again")
-        values: dict[str, object] = {name: arrays[name] for name in names}
-        values["mocap_frame_rate"] = float(arrays["mocap_frame_rate"])
-        values["gender"] = str(arrays["gender"])
+        values: dict[str, Any] = {name: arrays[name] for name in names}
+        values["mocap_frame_rate"] = float(values["mocap_frame_rate"])
+        values["gender"] = str(values["gender"])
         return cls(**values)
 
 
