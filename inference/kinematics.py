@@ -56,7 +56,9 @@ def axis_angle_from_matrix(matrices: Array) -> Array:
     q = np.where(q[..., :1] < 0.0, -q, q)
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
     angle = 2.0 * np.arctan2(sine, q[..., :1])
-    return np.asarray(np.where(sine < _SMALL, 2.0 * q[..., 1:], q[..., 1:] * angle / np.maximum(sine, _SMALL)))
+    return np.asarray(
+        np.where(sine < _SMALL, 2.0 * q[..., 1:], q[..., 1:] * angle / np.maximum(sine, _SMALL))
+    )
 
 
 def right_jacobian_inverse(axis_angle: Array) -> Array:

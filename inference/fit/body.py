@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The body fit: Gauss-Newton over all frames of a window at once.
+
+Unknowns: per frame the pelvis's place and 22 joint rotations (69 numbers), and once
+per person the log scales of ten groups of bones. Evidence terms touch one frame,
+smoothness three neighbouring ones, so the normal equations are banded and solved in
+time linear in the frames; the few scales that all frames share border the band and
+are eliminated by a Schur complement. Rotations are updated on the right,
+R <- R exp(d), and every derivative is analytic.
+
+Points that do not fit are given less weight at each step (Geman and McClure, 1987).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve_banded, cholesky_banded
+
+from ..kinematics import (
+    axis_angle_from_matrix,
+    forward,
+    matrix_from_axis_angle,
+    right_jacobian_inverse,
+    skew,
+)
+from ..skeleton import BODY_JOINT_COUNT, INDEX, PARENTS, rest_joints
+from . import prior
+from .evidence import Evidence
+from .initial import LOG_SCALE_SIGMA
+from .model_points import GROUPS, JOINT_GROUP, POINTS, scaled_rest
+from .smooth import second_difference
+
+Array = NDArray[np.float64]
+
+_STATE = 3 + 3 * BODY_JOINT_COUNT  # numbers a frame
+_BAND = 2 * _STATE + _STATE - 1  # acceleration couples a frame with the next but one
+_FACING_JOINTS = (INDEX["head"], INDEX["left_wrist"], INDEX["right_wrist"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyOptions:
+    """Standard deviations of the evidence; smaller means trusted more."""
+
+    point_sigma: float = 0.010  # 2D points, as a share of the person's upright size in the picture
+    relative_sigma: float = 0.10  # 3D points relative to the hips, metres
+    facing_sigma: tuple[float, float, float] = (0.15, 0.25, 0.25)  # head, hands, radians
+    robust: float = 3.0  # residuals beyond this many sigmas count less and less
+    smoothness: float = 1.0  # multiplies the cost of acceleration
+    iterations: int = 12
+
+
+@dataclass(frozen=True)
+class BodyFit:
+    """Local rotations (T, 22, 3, 3), pelvis (T, 3) in the camera frame, log scales (10,), sigma (T, 22) m."""
+
+    local: Array
+    pelvis: Array
+    log_scale: Array
+    sigma: Array
+
+
+def fit_body(
+    evidence: Evidence,
+    *,
+    local: Array,
+    pelvis: Array,
+    log_scale: Array,
+    free_scale: bool,
+    options: BodyOptions,
+    check: Callable[[], None] = lambda: None,
+) -> BodyFit:
+    """Fit T frames. With `free_scale` the bone lengths are fitted too, around `log_scale`.
+
+    `check` is called at each step and may raise to stop.
+    """
+    problem = _Problem(evidence, options, log_scale, free_scale)
+    state = (local, pelvis, log_scale)
+    cost, system = problem.linearise(*state)
+    damping = 1e-3
+    for _ in range(options.iterations):
+        check()
+        step = system.solve(damping)
+        trial = problem.moved(state, step)
+        trial_cost, trial_system = problem.linearise(*trial)
+        if trial_cost < cost:
+            gain = (cost - trial_cost) / cost
+            state, cost, system = trial, trial_cost, trial_system
+            damping = max(damping / 5.0, 1e-6)
+            if gain < 1e-4:
+                break
+        else:
+            damping *= 10.0
+            if damping > 1e3:
+                break
+    local, pelvis, log_scale = state
+    return BodyFit(local, pelvis, log_scale, problem.joint_sigma(*state, system))
+
+
+@dataclass
+class _System:
+    """H d = -g with H = [[A, B], [B', C]]: A banded over frames, C of the shared scales."""
+
+    blocks: Array  # (T, 69, 69) diagonal of A from the evidence
+    band: Array  # (70 or more rows, 69 T) lower band of A from smoothness
+    gradient: Array  # (T * 69,)
+    border: Array  # (T * 69, S)
+    corner: Array  # (S, S)
+    corner_gradient: Array  # (S,)
+
+    def solve(self, damping: float) -> tuple[Array, Array]:
+        count = len(self.blocks)
+        band = self.band.copy()
+        for k in range(_STATE):
+            # Entry (i + k, i) of each diagonal block lies in row k of the lower band.
+            diagonal = np.diagonal(self.blocks, offset=-k, axis1=1, axis2=2)
+            band[k].reshape(count, _STATE)[:, : _STATE - k] += diagonal
+        band[0] *= 1.0 + damping
+        factor = cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
+        right = np.column_stack([-self.gradient, self.border])
+        solved = cho_solve_banded((factor, True), right, overwrite_b=True, check_finite=False)
+        first, through = solved[:, 0], solved[:, 1:]
+        if not self.corner.size:
+            return first.reshape(count, _STATE), np.zeros(0)
+        schur = self.corner - self.border.T @ through
+        shared = np.linalg.solve(schur, -self.corner_gradient - self.border.T @ first)
+        return (first - through @ shared).reshape(count, _STATE), shared
+
+
+class _Problem:
+    def __init__(self, evidence: Evidence, options: BodyOptions, log_scale: Array, free_scale: bool) -> None:
+        self.evidence = evidence
+        self.options = options
+        self.start_scale = log_scale
+        self.free_scale = free_scale
+        self.neutral = matrix_from_axis_angle(prior.NEUTRAL)
+        self.point_sigma = options.point_sigma * evidence.size[:, None]
+        self.second_difference = second_difference(evidence.time_s)
+        self.facing_joints = np.array(_FACING_JOINTS)
+        self.facing_chain = np.zeros((3, BODY_JOINT_COUNT), dtype=bool)
+        for row, joint in enumerate(_FACING_JOINTS):
+            while joint >= 0:
+                self.facing_chain[row, joint] = True
+                joint = PARENTS[joint]
+
+    def moved(
+        self, state: tuple[Array, Array, Array], step: tuple[Array, Array]
+    ) -> tuple[Array, Array, Array]:
+        local, pelvis, log_scale = state
+        frames, shared = step
+        turn = frames[:, 3:].reshape(len(frames), BODY_JOINT_COUNT, 3)
+        # A step of more than half a radian is outside the linear model's reach.
+        size = np.linalg.norm(turn, axis=-1, keepdims=True)
+        turn = turn * np.minimum(1.0, 0.5 / np.maximum(size, 1e-9))
+        log_scale = log_scale + shared if self.free_scale else log_scale
+        return local @ matrix_from_axis_angle(turn), pelvis + frames[:, :3], log_scale
+
+    def linearise(self, local: Array, pelvis: Array, log_scale: Array) -> tuple[float, _System]:
+        """Cost of a state, and the normal equations around it."""
+        count = len(local)
+        shared = len(GROUPS) if self.free_scale else 0
+        blocks = np.zeros((count, _STATE, _STATE))
+        gradient = np.zeros((count, _STATE))
+        border = np.zeros((count, _STATE, shared))
+        corner = np.zeros((shared, shared))
+        corner_gradient = np.zeros(shared)
+
+        def add(jacobian: Array, scale_jacobian: Array, residual: Array, weight: Array) -> None:
+            """Rows (T, R, 69), (T, R, S), (T, R), weights (T, R) = 1 / sigma^2."""
+            weighted = jacobian * weight[..., None]
+            blocks[...] += np.swapaxes(weighted, 1, 2) @ jacobian
+            gradient[...] += np.einsum("trs,tr->ts", weighted, residual)
+            if shared:
+                border[...] += np.swapaxes(weighted, 1, 2) @ scale_jacobian
+                flat = scale_jacobian.reshape(-1, shared)
+                scaled = flat * weight.reshape(-1, 1)
+                corner[...] += scaled.T @ flat
+                corner_gradient[...] += scaled.T @ residual.reshape(-1)
+
+        points, point_jacobian, scale_jacobian, world = self._points(local, pelvis, log_scale)
+        cost = self._add_picture(add, points, point_jacobian, scale_jacobian)
+        cost += self._add_relative(add, points, point_jacobian, scale_jacobian)
+        cost += self._add_facing(blocks, gradient, world)
+        cost += self._add_prior(blocks, gradient, local)
+        band, smooth_cost = self._smoothness(gradient, local, pelvis)
+        if shared:
+            stray = (log_scale - self.start_scale) / LOG_SCALE_SIGMA**2
+            corner += np.eye(shared) / LOG_SCALE_SIGMA**2
+            corner_gradient += stray
+            cost += float(stray @ (log_scale - self.start_scale))
+        rows = count * _STATE
+        system = _System(
+            blocks, band, gradient.reshape(rows), border.reshape(rows, shared), corner, corner_gradient
+        )
+        return cost + smooth_cost, system
+
+    def _points(self, local: Array, pelvis: Array, log_scale: Array) -> tuple[Array, Array, Array, Array]:
+        """Points (T, P, 3), their derivatives (T, P, 3, 69) and (T, P, 3, S), world rotations."""
+        rest = scaled_rest(log_scale)
+        joints, world = forward(local, pelvis, rest)
+        offset = POINTS.offset * np.exp(log_scale[POINTS.group])[:, None]
+        arms = np.einsum("tpij,pj->tpi", world[:, POINTS.joint], offset)
+        points = joints[:, POINTS.joint] + arms
+        jacobian = np.zeros((*points.shape, _STATE))
+        jacobian[..., :3] = np.eye(3)
+        for k in range(BODY_JOINT_COUNT):
+            rows = np.flatnonzero(POINTS.moves_with[:, k])
+            if len(rows):
+                lever = points[:, rows] - joints[:, k, None]
+                jacobian[:, rows, :, 3 + 3 * k : 6 + 3 * k] = -skew(lever) @ world[:, k, None]
+        if not self.free_scale:
+            return points, jacobian, np.zeros((*points.shape, 0)), world
+        template = rest_joints()
+        scale_jacobian = np.zeros((*points.shape, len(GROUPS)))
+        for j in range(1, BODY_JOINT_COUNT):
+            rows = np.flatnonzero(POINTS.bone_uses[:, j])
+            bone = (template[j] - template[PARENTS[j]]) * np.exp(log_scale[JOINT_GROUP[j]])
+            scale_jacobian[:, rows, :, JOINT_GROUP[j]] += world[:, PARENTS[j]] @ bone  # (rows, T, 3)
+        for row, group in enumerate(POINTS.group):
+            scale_jacobian[:, row, :, group] += arms[:, row]
+        return points, jacobian, scale_jacobian, world
+
+    def _add_picture(self, add: _Add, points: Array, jacobian: Array, scale_jacobian: Array) -> float:
+        depth = np.maximum(points[..., 2:], 0.1)
+        flat = points[..., :2] / depth
+        residual = flat - self.evidence.normalised
+        project = np.zeros((*points.shape[:2], 2, 3))
+        project[..., 0, 0] = project[..., 1, 1] = 1.0 / depth[..., 0]
+        project[..., :, 2] = -flat / depth
+        weight, cost = self._robust(residual / self.point_sigma[..., None], self.evidence.weight)
+        weight = weight / self.point_sigma**2
+        _add_rows(add, project @ jacobian, project @ scale_jacobian, residual, weight)
+        return cost
+
+    def _add_relative(self, add: _Add, points: Array, jacobian: Array, scale_jacobian: Array) -> float:
+        hips = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in (11, 12)]
+        residual = points - points[:, hips].mean(axis=1, keepdims=True) - self.evidence.relative
+        sigma = self.options.relative_sigma
+        weight, cost = self._robust(residual / sigma, self.evidence.relative_weight)
+        _add_rows(
+            add,
+            jacobian - jacobian[:, hips].mean(axis=1, keepdims=True),
+            # The 3D points are not to set the bones' lengths: their own are an average person's.
+            np.zeros_like(scale_jacobian),
+            residual,
+            weight / sigma**2,
+        )
+        return cost
+
+    def _add_facing(self, blocks: Array, gradient: Array, world: Array) -> float:
+        cost = 0.0
+        for row, joint in enumerate(_FACING_JOINTS):
+            sigma = self.options.facing_sigma[row]
+            inverse = np.swapaxes(world[:, joint], -1, -2)
+            residual = axis_angle_from_matrix(inverse @ self.evidence.facing[:, row])
+            weight, part = self._robust(
+                residual[:, None] / sigma, self.evidence.facing_weight[:, row : row + 1]
+            )
+            cost += part
+            weight = weight[:, 0] / sigma**2
+            chain = np.flatnonzero(self.facing_chain[row])
+            jacobian = np.zeros((len(world), 3, _STATE))
+            inverse_right = right_jacobian_inverse(-residual)
+            for k in chain:
+                jacobian[:, :, 3 + 3 * k : 6 + 3 * k] = -inverse_right @ (inverse @ world[:, k])
+            weighted = jacobian * weight[:, None, None]
+            blocks += np.swapaxes(weighted, 1, 2) @ jacobian
+            gradient += np.einsum("trs,tr->ts", weighted, residual)
+        return cost
+
+    def _add_prior(self, blocks: Array, gradient: Array, local: Array) -> float:
+        residual = axis_angle_from_matrix(np.swapaxes(self.neutral, -1, -2) @ local)
+        precision = 1.0 / prior.SPREAD**2
+        jacobian = right_jacobian_inverse(residual)
+        weighted = precision[None, :, :, None] * jacobian
+        normal = np.swapaxes(jacobian, -1, -2) @ weighted
+        pull = np.einsum("tjab,tja->tjb", weighted, residual)
+        cost = float((residual**2 * precision).sum())
+        for joint, axis, sign, low, high in prior.HINGES:
+            angle = axis_angle_from_matrix(local[:, joint])[:, axis] * sign
+            beyond = np.minimum(angle - low, 0.0) + np.maximum(angle - high, 0.0)
+            active = beyond != 0.0
+            normal[:, joint, axis, axis] += active / prior.HINGE_SIGMA**2
+            pull[:, joint, axis] += sign * beyond / prior.HINGE_SIGMA**2
+            cost += float((beyond**2).sum()) / prior.HINGE_SIGMA**2
+        for j in range(BODY_JOINT_COUNT):
+            part = slice(3 + 3 * j, 6 + 3 * j)
+            blocks[:, part, part] += normal[:, j]
+        gradient[:, 3:] += pull.reshape(len(local), -1)
+        return cost
+
+    def _smoothness(self, gradient: Array, local: Array, pelvis: Array) -> tuple[Array, float]:
+        """Lower band (3 * 69 rows, 69 T) of the acceleration cost; adds its gradient; returns its cost."""
+        count = len(local)
+        sigma = np.concatenate([prior.ROOT_ACCELERATION, np.repeat(prior.ACCELERATION, 3)])
+        precision = self.options.smoothness / sigma**2
+        band = np.zeros((_BAND + 1, count, _STATE))
+        before, middle, after = self.second_difference  # (T - 2,) weights of x[t], x[t + 1], x[t + 2]
+        if count < 3:
+            return band.reshape(_BAND + 1, -1), 0.0
+        turn = axis_angle_from_matrix(np.swapaxes(local[:-1], -1, -2) @ local[1:]).reshape(count - 1, -1)
+        move = np.concatenate([np.diff(pelvis, axis=0), turn], axis=1)
+        # before * x[t] + middle * x[t+1] + after * x[t+2], where the three weights sum to zero.
+        acceleration = after[:, None] * move[1:] - before[:, None] * move[:-1]
+        force = acceleration * precision
+        gradient[:-2] += before[:, None] * force
+        gradient[1:-1] += middle[:, None] * force
+        gradient[2:] += after[:, None] * force
+        for first, weights in enumerate((before, middle, after)):
+            for second, others in list(enumerate((before, middle, after)))[first:]:
+                row = _STATE * (second - first)
+                band[row, first : count - 2 + first] += (weights * others)[:, None] * precision
+        return band.reshape(_BAND + 1, -1), float((acceleration * force).sum())
+
+    def _robust(self, scaled: Array, certainty: Array) -> tuple[Array, float]:
+        """Weights of residuals (..., D) in sigmas, certainty (...), by Geman and McClure; and their cost."""
+        square = (scaled**2).sum(axis=-1)
+        limit = self.options.robust**2
+        share = limit / (limit + square)
+        return certainty * share**2, float((certainty * square * share).sum())
+
+    def joint_sigma(self, local: Array, pelvis: Array, log_scale: Array, system: _System) -> Array:
+        """Standard deviation (T, 22) of each joint's place in metres, from the curvature of the cost.
+
+        Neighbouring frames are left out of it, so it is high wherever a frame alone says little.
+        """
+        covariance = np.linalg.inv(system.blocks + 1e-6 * np.eye(_STATE))
+        joints, world = forward(local, pelvis, scaled_rest(log_scale))
+        variance = np.zeros(joints.shape[:2])
+        for j in range(BODY_JOINT_COUNT):
+            jacobian = np.zeros((len(local), 3, _STATE))
+            k = PARENTS[j]
+            while k >= 0:
+                jacobian[:, :, 3 + 3 * k : 6 + 3 * k] = -skew(joints[:, j] - joints[:, k]) @ world[:, k]
+                k = PARENTS[k]
+            # Relative to the pelvis: the distance from the camera is another doubt.
+            variance[:, j] = np.einsum("tis,tsr,tir->t", jacobian, covariance, jacobian, optimize=True)
+        variance[:, 0] = np.trace(covariance[:, :2, :2], axis1=1, axis2=2)
+        return np.sqrt(variance)
+
+
+_Add = Callable[[Array, Array, Array, Array], None]
+
+
+def _add_rows(add: _Add, jacobian: Array, scale_jacobian: Array, residual: Array, weight: Array) -> None:
+    """Points (T, P, D, ...) as rows (T, P * D, ...)."""
+    count, points, axes = residual.shape
+    add(
+        jacobian.reshape(count, points * axes, -1),
+        scale_jacobian.reshape(count, points * axes, -1),
+        residual.reshape(count, -1),
+        np.repeat(weight, axes, axis=1),
+    )

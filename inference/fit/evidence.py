@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the picture says about a person, in the form that the fit compares with.
+
+The landmark graphs give two views of a body: 2D points, which are accurate, and 3D
+points relative to a part's own middle, which are biased in depth but say which way a
+limb points. The 3D points are predicted in a crop, as if the camera looked straight
+at it; here they are turned to the ray through that crop, so that a person at the
+picture's edge does not lean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import wholebody
+from .hands import hand_frame
+from .model_points import POINTS
+
+Array = NDArray[np.float64]
+
+_MIN_CERTAINTY = 0.05  # below it a point says nothing
+_FACE_EYES = (wholebody.FACE.start + 36, wholebody.FACE.start + 45)  # outer corners, right and left
+_FACE_UP = (wholebody.FACE.start + 8, wholebody.FACE.start + 27)  # chin, bridge of the nose
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Evidence about one person in T frames. Weights are certainties, 0 where there is none."""
+
+    time_s: Array  # (T,)
+    normalised: Array  # (T, P, 2) points on the plane z = 1 of the camera
+    weight: Array  # (T, P)
+    size: Array  # (T,) height of the person, as if upright, on the plane z = 1
+    relative: Array  # (T, P, 3) metres from the middle of the hips, camera axes; 0 where unknown
+    relative_weight: Array  # (T, P)
+    # Observed world rotations, camera axes: head, left hand, right hand; identity where unknown.
+    facing: Array  # (T, 3, 3, 3)
+    facing_weight: Array  # (T, 3)
+
+
+def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array) -> Evidence:
+    """Evidence from keypoints (T, 133, 3) pixels + certainty, and points3d (T, 133, 3) metres."""
+    focal = np.array([camera_K[0, 0], camera_K[1, 1]])
+    centre = camera_K[:2, 2]
+    normalised = (keypoints[..., :2].astype(np.float64) - centre) / focal
+    certainty = keypoints[..., 2].astype(np.float64)
+    certainty = np.where(certainty < _MIN_CERTAINTY, 0.0, certainty)
+    normalised = np.where(certainty[..., None] > 0.0, normalised, 0.0)
+
+    # From the hips only: the crop that the 3D points come from is centred there.
+    points3d = points3d.astype(np.float64)
+    hips = normalised[:, [11, 12]].mean(axis=1)
+    hips_seen = (certainty[:, [11, 12]] > 0).all(axis=1)
+    body = POINTS.keypoint
+    relative = np.einsum("tij,tpj->tpi", _rotation_to_ray(hips), points3d[:, body])
+    known = np.isfinite(relative).all(axis=-1) & hips_seen[:, None]
+    relative_weight = np.where(known, certainty[:, body], 0.0)
+
+    facing = np.tile(np.eye(3), (len(time_s), 3, 1, 1))
+    facing_weight = np.zeros((len(time_s), 3))
+    for part, (rotations, weight) in enumerate(
+        (
+            _face_rotation(points3d, certainty),
+            hand_frame(points3d[:, wholebody.LEFT_HAND], certainty[:, wholebody.LEFT_HAND], left=True),
+            hand_frame(points3d[:, wholebody.RIGHT_HAND], certainty[:, wholebody.RIGHT_HAND], left=False),
+        )
+    ):
+        anchor = (0, wholebody.LEFT_HAND.start, wholebody.RIGHT_HAND.start)[part]
+        seen = weight > 0
+        turned = _rotation_to_ray(normalised[:, anchor]) @ rotations
+        facing[seen, part] = turned[seen]
+        facing_weight[:, part] = weight
+    return Evidence(
+        time_s=np.asarray(time_s, dtype=np.float64),
+        normalised=normalised[:, body],
+        weight=certainty[:, body],
+        size=_upright_size(normalised, certainty, points3d),
+        relative=np.where(known[..., None], relative, 0.0),
+        relative_weight=relative_weight,
+        facing=facing,
+        facing_weight=facing_weight,
+    )
+
+
+def _rotation_to_ray(normalised: Array) -> Array:
+    """The smallest rotations (T, 3, 3) that take the optical axis to rays through (T, 2)."""
+    ray = np.concatenate([normalised, np.ones((*normalised.shape[:-1], 1))], axis=-1)
+    ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
+    x, y, z = ray[..., 0], ray[..., 1], ray[..., 2]
+    factor = 1.0 / (1.0 + z)
+    rows = [
+        [1.0 - x * x * factor, -x * y * factor, x],
+        [-x * y * factor, 1.0 - y * y * factor, y],
+        [-x, -y, z],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _upright_size(normalised: Array, certainty: Array, points3d: Array) -> Array:
+    """Stature on the plane z = 1 (T,): 1.7 m times the ratio of 2D to 3D spread of the body's points.
+
+    Errors are weighed relative to it, so a person who crouches or lies does not count as small.
+    """
+    body = slice(0, wholebody.FACE.start)
+    use = (certainty[:, body] > 0) & np.isfinite(points3d[:, body]).all(axis=-1)
+    mass = np.maximum(use.sum(axis=1), 1)[:, None]
+    spread = []
+    for points in (normalised[:, body], points3d[:, body, :2]):
+        points = np.where(use[..., None], points, 0.0)
+        middle = points.sum(axis=1) / mass
+        spread.append(
+            np.sqrt((np.where(use[..., None], points - middle[:, None], 0.0) ** 2).sum(axis=(1, 2)))
+        )
+    size = 1.7 * spread[0] / np.maximum(spread[1], 1e-6)
+    good = (use.sum(axis=1) >= 4) & (spread[1] > 0.05)
+    if not good.any():
+        # No 3D at all (a backend of 2D points only): the extent of the points in each frame.
+        seen = certainty[:, body] > 0
+        tall = np.where(seen[..., None], normalised[:, body], np.nan)
+        with np.errstate(all="ignore"):
+            extent = np.linalg.norm(np.nanmax(tall, axis=1) - np.nanmin(tall, axis=1), axis=-1)
+        good = np.isfinite(extent) & (extent > 0)
+        size = np.where(good, extent, 1.0)
+    times = np.arange(len(size))
+    return np.interp(times, times[good], size[good]) if good.any() else np.ones(len(size))
+
+
+def _frame_from(x_axis: Array, up: Array) -> Array:
+    """Rotations whose columns are x, y (near `up`) and z."""
+    x = x_axis / np.maximum(np.linalg.norm(x_axis, axis=-1, keepdims=True), 1e-9)
+    z = np.cross(x, up)
+    z /= np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-9)
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def _face_rotation(points3d: Array, certainty: Array) -> tuple[Array, Array]:
+    right_eye, left_eye = (points3d[:, i] for i in _FACE_EYES)
+    chin, bridge = (points3d[:, i] for i in _FACE_UP)
+    rotations = _frame_from(left_eye - right_eye, bridge - chin)
+    return _where_known(rotations, certainty[:, [*_FACE_EYES, *_FACE_UP]].min(axis=1))
+
+
+def _where_known(rotations: Array, weight: Array) -> tuple[Array, Array]:
+    known = np.isfinite(rotations).all(axis=(1, 2)) & (weight > 0)
+    # Points that fell together span no frame.
+    known &= np.abs(np.linalg.det(np.where(known[:, None, None], rotations, np.eye(3))) - 1.0) < 1e-3
+    rotations = np.where(known[:, None, None], rotations, np.eye(3))
+    return rotations, np.where(known, weight, 0.0)
