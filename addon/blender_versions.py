@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place that knows how Blender 4.2 to 5.x differ.
+
+4.2 and 4.3: an Action holds F-curves. 4.4 and later: an Action holds layers and slots, and
+the F-curves of a slot lie in a channel bag. 5.0 removed the old way.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+SLOTS = "slots" in bpy.types.Action.bl_rna.properties
+
+
+class Channels:
+    """A new Action with room for the F-curves of one data-block."""
+
+    def __init__(self, name: str, owner: bpy.types.ID) -> None:
+        self.action = bpy.data.actions.new(name)
+        self.slot = None
+        self._bag = None
+        if SLOTS:
+            self.slot = self.action.slots.new(id_type=owner.id_type, name=owner.name)
+            strip = self.action.layers.new("Layer").strips.new(type="KEYFRAME")
+            self._bag = strip.channelbag(self.slot, ensure=True)
+        elif hasattr(self.action, "id_root"):
+            self.action.id_root = owner.id_type
+
+    def new(self, path: str, index: int, group: str = "") -> bpy.types.FCurve:
+        """A new F-curve, in the group of that name where one is given."""
+        if self._bag is None:
+            return self.action.fcurves.new(path, index=index, action_group=group)
+        curve = self._bag.fcurves.new(path, index=index)
+        if group:
+            curve.group = self._bag.groups.get(group) or self._bag.groups.new(group)
+        return curve
+
+
+def set_strip_slot(strip: bpy.types.NlaStrip, channels: Channels) -> None:
+    """Let an NLA strip play the slot of its Action (where slots exist)."""
+    if SLOTS:
+        strip.action_slot = channels.slot
+
+
+def active_slot(animation: bpy.types.AnimData) -> object | None:
+    """The slot that plays in `animation`, None where slots do not exist."""
+    return animation.action_slot if SLOTS else None
+
+
+def set_slot_of_strip(strip: bpy.types.NlaStrip, slot: object | None) -> None:
+    """Let a strip made of an existing Action play the slot it played before."""
+    if SLOTS and slot is not None:
+        strip.action_slot = slot

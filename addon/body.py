@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The free body as a skinned mesh: the person's proportions, UVs, weights, 52 face shapes."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..inference.body import FreeBody
+from ..inference.sequence import SmplxSequence
+from ..inference.skeleton import JOINT_NAMES
+from ..retarget.timeline import Timeline
+from . import keys
+from .armature import to_blender
+from .blender_versions import Channels
+
+_LEAST_WEIGHT = 1e-4
+
+
+def new_body(
+    name: str,
+    rest_joints: NDArray[np.floating],
+    armature: bpy.types.Object,
+    collection: bpy.types.Collection,
+    *,
+    colour: tuple[float, float, float],
+) -> bpy.types.Object:
+    """The body for a person with rest_joints (55, 3), bound to `armature` (see `armature`)."""
+    free = FreeBody.load()
+    vertices = free.shaped(np.asarray(rest_joints, dtype=np.float64))
+    mesh = _mesh(name, free, to_blender(vertices))
+    body = bpy.data.objects.new(name, mesh)
+    collection.objects.link(body)
+    mesh.materials.append(_material(name, colour))
+    _weights(body, free)
+    _face_shapes(body, free, vertices)
+    body.parent = armature
+    modifier = body.modifiers.new("Armature", "ARMATURE")
+    modifier.object = armature
+    return body
+
+
+def _mesh(name: str, free: FreeBody, vertices: NDArray[np.float64]) -> bpy.types.Mesh:
+    mesh = bpy.data.meshes.new(name)
+    faces = len(free.faces)
+    mesh.vertices.add(len(vertices))
+    mesh.vertices.foreach_set("co", vertices.astype(np.float32).ravel())
+    mesh.loops.add(3 * faces)
+    mesh.loops.foreach_set("vertex_index", free.faces.astype(np.int32).ravel())
+    mesh.polygons.add(faces)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * faces, 3, dtype=np.int32))
+    mesh.polygons.foreach_set("use_smooth", np.ones(faces, dtype=bool))
+    layer = mesh.uv_layers.new(name="UVMap")
+    layer.data.foreach_set("uv", free.uv[free.uv_faces].astype(np.float32).ravel())
+    mesh.update(calc_edges=True)
+    mesh.validate()
+    return mesh
+
+
+def _weights(body: bpy.types.Object, free: FreeBody) -> None:
+    for joint, name in enumerate(JOINT_NAMES):
+        group = body.vertex_groups.new(name=name)
+        column = free.weights[:, joint]
+        members = np.flatnonzero(column > _LEAST_WEIGHT)
+        # One call for every distinct weight (they are 16-bit numbers) instead of one a vertex.
+        order = members[np.argsort(column[members], kind="stable")]
+        cuts = np.flatnonzero(np.diff(column[order])) + 1
+        for part in np.split(order, cuts):
+            if len(part):
+                group.add(part.tolist(), float(column[part[0]]), "REPLACE")
+
+
+def _face_shapes(body: bpy.types.Object, free: FreeBody, vertices: NDArray[np.float64]) -> None:
+    """Shape keys named as ARKit's coefficients, as large as this person's head is."""
+    moved = free.face_vertices
+    head = np.ptp(vertices[moved], axis=0) / np.ptp(free.vertices[moved], axis=0)
+    body.shape_key_add(name="Basis", from_mix=False)
+    for name, deltas in zip(free.face_names, free.face_deltas, strict=True):
+        shape = vertices.copy()
+        shape[moved] += head * deltas
+        key = body.shape_key_add(name=name, from_mix=False)
+        key.data.foreach_set("co", to_blender(shape).astype(np.float32).ravel())
+        key.value = 0.0
+
+
+def _material(name: str, colour: tuple[float, float, float]) -> bpy.types.Material:
+    material = bpy.data.materials.new(name)
+    material.diffuse_color = (*colour, 1.0)
+    material.use_nodes = True
+    shader = material.node_tree.nodes.get("Principled BSDF")
+    if shader is not None:
+        shader.inputs["Base Color"].default_value = (*colour, 1.0)
+        shader.inputs["Roughness"].default_value = 0.7
+    return material
+
+
+def write_face(body: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str) -> int:
+    """Keys on the face shapes that the capture knows. Returns how many shapes have keys."""
+    known = np.isfinite(sequence.arkit)
+    channels, written = None, 0
+    shape_keys = body.data.shape_keys
+    kinds = keys.interpolation(len(timeline), timeline.spans)
+    for column, shape in enumerate(FreeBody.load().face_names):
+        # A frame blended from two is known where both are: the other frames get no key.
+        seen = known[timeline.before, column] & known[timeline.after, column]
+        if not seen.any():
+            continue
+        channels = channels or Channels(name, shape_keys)
+        values = timeline.sample(sequence.arkit[:, column])[seen]
+        keys.write(
+            channels, f'key_blocks["{shape}"].value', values,
+            frames=timeline.frames[seen], kinds=kinds[seen], group="Face",
+        )  # fmt: skip
+        written += 1
+    if channels is not None:
+        keys.play(shape_keys, channels, first_frame=int(timeline.frames[0]), track=name)
+    return written
+
+
+def write_presence(body: bpy.types.Object, timeline: Timeline, *, name: str) -> None:
+    """Hide the body while the person is out of the picture, in the viewport and in renders."""
+    frames, hidden = [], []
+    for n, (first, last) in enumerate(timeline.spans):
+        if n == 0:
+            frames.append(int(timeline.frames[first]) - 1)
+            hidden.append(1.0)
+        frames.append(int(timeline.frames[first]))
+        hidden.append(0.0)
+        after = int(timeline.frames[last]) + 1
+        if n + 1 == len(timeline.spans) or after < int(timeline.frames[timeline.spans[n + 1][0]]):
+            frames.append(after)
+            hidden.append(1.0)
+    channels = Channels(name, body)
+    for path in ("hide_viewport", "hide_render"):
+        keys.write(
+            channels, path, np.array(hidden), frames=np.array(frames), kinds=keys.stepped(len(frames)),
+            group="Presence",
+        )  # fmt: skip
+    keys.play(body, channels, first_frame=frames[0], track=name)

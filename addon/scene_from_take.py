@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""People of a take into a scene: new armatures with bodies, or one armature that is there.
+
+Nothing of the scene is deleted; new data gets names of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from ..inference.errors import RigError
+from ..inference.sequence import SmplxSequence
+from ..retarget.timeline import Timeline, on_scene_frames
+from . import armature, body, camera, motion
+
+FIRST_FRAME = 1  # the scene frame that shows the video's first picture
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person to apply: their name, colour (red, green, blue from 0 to 1) and motion."""
+
+    name: str
+    colour: tuple[float, float, float]
+    sequence: SmplxSequence
+
+
+@dataclass(frozen=True)
+class Footage:
+    """The video that the take was captured from."""
+
+    path: Path
+    size: tuple[int, int]  # pixels, as shown (after the phone's rotation)
+    fps: float
+
+
+@dataclass
+class ApplyReport:
+    """What was made, for the animator's eyes and for scripts."""
+
+    armatures: list[str] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    camera: str | None = None
+    frame_start: int = 0
+    frame_end: int = 0
+    keys: int = 0
+    warnings: list[str] = field(default_factory=list)
+    saved: Path | None = None
+
+    def lines(self) -> list[str]:
+        """The report as short sentences."""
+        out = [f"{', '.join(self.armatures)}: frames {self.frame_start} to {self.frame_end}"]
+        if self.camera:
+            out.append(f"camera over the video: {self.camera}")
+        if self.saved:
+            out.append(f"saved: {self.saved}")
+        return out + [f"note: {warning}" for warning in self.warnings]
+
+
+def match_scene(scene: bpy.types.Scene, footage: Footage) -> None:
+    """Give the scene the video's frame rate and picture size."""
+    # 29.97 and its like are 30 / 1.001: whole rates with a base, as Blender's presets have them.
+    whole = round(footage.fps)
+    scene.render.fps = max(whole, 1)
+    scene.render.fps_base = 1.0 if abs(footage.fps - whole) < 1e-3 else max(whole, 1) / footage.fps
+    scene.render.resolution_x, scene.render.resolution_y = footage.size
+    scene.render.resolution_percentage = 100
+    scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+
+
+def scene_fps(scene: bpy.types.Scene) -> float:
+    """Frames a second of the scene."""
+    return float(scene.render.fps / scene.render.fps_base)
+
+
+def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *, title: str) -> ApplyReport:
+    """A new armature and body for every person, and the camera over the video."""
+    report = ApplyReport()
+    collection = bpy.data.collections.new(title)
+    scene.collection.children.link(collection)
+    timelines = [_timeline(scene, person.sequence) for person in people]
+    for person, timeline in zip(people, timelines, strict=True):
+        rig = armature.new_armature(person.name, person.sequence.rest_joints, collection)
+        motion.write_motion(rig, person.sequence, timeline, name=person.name)
+        mesh = body.new_body(
+            f"{person.name} body", person.sequence.rest_joints, rig, collection, colour=person.colour
+        )
+        body.write_face(mesh, person.sequence, timeline, name=f"{person.name} face")
+        body.write_presence(mesh, timeline, name=f"{person.name} presence")
+        _mark(scene, person, timeline)
+        report.armatures.append(rig.name)
+        report.bodies.append(mesh.name)
+        report.keys += len(timeline) * (55 * 4 + 3)
+    view = camera.new_camera(
+        f"{title} camera", people[0].sequence, timelines[0], collection, size=footage.size
+    )
+    report.camera = view.name
+    scene.camera = scene.camera or view
+    _show_video(scene, view, footage, report)
+    _frame_range(scene, timelines, report, grow=False)
+    return report
+
+
+def animate(scene: bpy.types.Scene, rig: bpy.types.Object, person: Person, *, title: str) -> ApplyReport:
+    """The person's motion on an armature that is there already, as a new NLA track."""
+    report = ApplyReport(armatures=[rig.name])
+    timeline = _timeline(scene, person.sequence)
+    lacking = motion.write_motion(rig, person.sequence, timeline, name=f"{title} {person.name}")
+    if lacking:
+        report.warnings.append(f"{rig.name} has no bones for {', '.join(lacking)}; they are left out")
+    _mark(scene, person, timeline)
+    report.keys = len(timeline) * ((55 - len(lacking)) * 4 + 3)
+    _frame_range(scene, [timeline], report, grow=True)
+    return report
+
+
+def _timeline(scene: bpy.types.Scene, sequence: SmplxSequence) -> Timeline:
+    timeline = on_scene_frames(
+        sequence.time_s, sequence.frame, scene_fps=scene_fps(scene), first_frame=FIRST_FRAME
+    )
+    if not len(timeline):
+        raise RigError("the take has no frames for this person; capture the video again")
+    return timeline
+
+
+def _mark(scene: bpy.types.Scene, person: Person, timeline: Timeline) -> None:
+    """Markers where the person leaves the picture and is back: there are no keys in between."""
+    for (_, last), (first, _) in zip(timeline.spans, timeline.spans[1:], strict=False):
+        if timeline.frames[first] > timeline.frames[last] + 1:
+            scene.timeline_markers.new(f"{person.name} out", frame=int(timeline.frames[last]) + 1)
+            scene.timeline_markers.new(f"{person.name} back", frame=int(timeline.frames[first]))
+
+
+def _show_video(
+    scene: bpy.types.Scene, view: bpy.types.Object, footage: Footage, report: ApplyReport
+) -> None:
+    if not footage.path.is_file():
+        report.warnings.append(
+            f"{footage.path}: the video is not there any more, so the camera shows no picture behind the body"
+        )
+        return
+    try:
+        clip = camera.load_clip(footage.path)
+    except RuntimeError as error:
+        report.warnings.append(f"{footage.path}: Blender cannot show this video ({error})")
+        return
+    camera.show_video(view, clip, first_frame=FIRST_FRAME)
+    if abs(scene_fps(scene) - footage.fps) > 0.01 * footage.fps:
+        report.warnings.append(
+            f"the scene runs at {scene_fps(scene):.4g} frames a second and the video at {footage.fps:.4g}: "
+            "the keys are placed by time, but Blender plays the picture frame by frame"
+        )
+
+
+def _frame_range(
+    scene: bpy.types.Scene, timelines: list[Timeline], report: ApplyReport, *, grow: bool
+) -> None:
+    report.frame_start = min(int(timeline.frames[0]) for timeline in timelines)
+    report.frame_end = max(int(timeline.frames[-1]) for timeline in timelines)
+    scene.frame_end = max(report.frame_end, scene.frame_end if grow else report.frame_end)
+    scene.frame_start = min(report.frame_start, scene.frame_start if grow else report.frame_start)
