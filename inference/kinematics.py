@@ -22,7 +22,8 @@ def skew(vectors: Array) -> Array:
     """Cross-product matrices (..., 3, 3) of vectors (..., 3): skew(a) @ b = a x b."""
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     zero = np.zeros_like(x)
-    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*vectors.shape[:-1], 3, 3)
+    entries = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
+    return np.asarray(entries.reshape(*vectors.shape[:-1], 3, 3))
 
 
 def matrix_from_axis_angle(axis_angle: Array) -> Array:

@@ -30,7 +30,7 @@ from ..kinematics import (
 from ..skeleton import BODY_JOINT_COUNT, INDEX, PARENTS, rest_joints
 from . import prior
 from .evidence import Evidence
-from .initial import LOG_SCALE_SIGMA
+from .initial import LOG_SCALE_SIGMA, STATURE_SIGMA
 from .model_points import GROUPS, JOINT_GROUP, POINTS, scaled_rest
 from .smooth import second_difference
 
@@ -46,11 +46,11 @@ class BodyOptions:
     """Standard deviations of the evidence; smaller means trusted more."""
 
     point_sigma: float = 0.010  # 2D points, as a share of the person's upright size in the picture
-    relative_sigma: float = 0.10  # 3D points relative to the hips, metres
+    relative_sigma: float = 0.08  # 3D points relative to the hips, metres
     facing_sigma: tuple[float, float, float] = (0.15, 0.25, 0.25)  # head, hands, radians
     robust: float = 3.0  # residuals beyond this many sigmas count less and less
     smoothness: float = 1.0  # multiplies the cost of acceleration
-    iterations: int = 12
+    iterations: int = 15
 
 
 @dataclass(frozen=True)
@@ -187,10 +187,11 @@ class _Problem:
         cost += self._add_prior(blocks, gradient, local)
         band, smooth_cost = self._smoothness(gradient, local, pelvis)
         if shared:
-            stray = (log_scale - self.start_scale) / LOG_SCALE_SIGMA**2
-            corner += np.eye(shared) / LOG_SCALE_SIGMA**2
-            corner_gradient += stray
-            cost += float(stray @ (log_scale - self.start_scale))
+            precision = np.eye(shared) / LOG_SCALE_SIGMA**2 + 1.0 / (shared * STATURE_SIGMA) ** 2
+            stray = log_scale - self.start_scale
+            corner += precision
+            corner_gradient += precision @ stray
+            cost += float(stray @ precision @ stray)
         rows = count * _STATE
         system = _System(
             blocks, band, gradient.reshape(rows), border.reshape(rows, shared), corner, corner_gradient
@@ -280,12 +281,14 @@ class _Problem:
         pull = np.einsum("tjab,tja->tjb", weighted, residual)
         cost = float((residual**2 * precision).sum())
         for joint, axis, sign, low, high in prior.HINGES:
-            angle = axis_angle_from_matrix(local[:, joint])[:, axis] * sign
+            turn = axis_angle_from_matrix(local[:, joint])
+            angle = turn[:, axis] * sign
             beyond = np.minimum(angle - low, 0.0) + np.maximum(angle - high, 0.0)
-            active = beyond != 0.0
-            normal[:, joint, axis, axis] += active / prior.HINGE_SIGMA**2
-            pull[:, joint, axis] += sign * beyond / prior.HINGE_SIGMA**2
-            cost += float((beyond**2).sum()) / prior.HINGE_SIGMA**2
+            row = right_jacobian_inverse(turn)[:, axis] * sign
+            active = (beyond != 0.0) / prior.HINGE_SIGMA**2
+            normal[:, joint] += active[:, None, None] * row[:, :, None] * row[:, None]
+            pull[:, joint] += (active * beyond)[:, None] * row
+            cost += float((active * beyond**2).sum())
         for j in range(BODY_JOINT_COUNT):
             part = slice(3 + 3 * j, 6 + 3 * j)
             blocks[:, part, part] += normal[:, j]

@@ -55,7 +55,7 @@ def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array)
     hips = normalised[:, [11, 12]].mean(axis=1)
     hips_seen = (certainty[:, [11, 12]] > 0).all(axis=1)
     body = POINTS.keypoint
-    relative = np.einsum("tij,tpj->tpi", _rotation_to_ray(hips), points3d[:, body])
+    relative = np.einsum("tij,tpj->tpi", rotation_to_ray(hips), points3d[:, body])
     known = np.isfinite(relative).all(axis=-1) & hips_seen[:, None]
     relative_weight = np.where(known, certainty[:, body], 0.0)
 
@@ -70,7 +70,7 @@ def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array)
     ):
         anchor = (0, wholebody.LEFT_HAND.start, wholebody.RIGHT_HAND.start)[part]
         seen = weight > 0
-        turned = _rotation_to_ray(normalised[:, anchor]) @ rotations
+        turned = rotation_to_ray(normalised[:, anchor]) @ rotations
         facing[seen, part] = turned[seen]
         facing_weight[:, part] = weight
     return Evidence(
@@ -85,7 +85,7 @@ def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array)
     )
 
 
-def _rotation_to_ray(normalised: Array) -> Array:
+def rotation_to_ray(normalised: Array) -> Array:
     """The smallest rotations (T, 3, 3) that take the optical axis to rays through (T, 2)."""
     ray = np.concatenate([normalised, np.ones((*normalised.shape[:-1], 1))], axis=-1)
     ray /= np.linalg.norm(ray, axis=-1, keepdims=True)

@@ -34,8 +34,10 @@ _SIDES = (
     ("right", -1.0, (6, 8, 10, 12, 14, 16), 20),
 )
 LOG_SCALE_SIGMA = 0.08  # how far people's bones stray from the template's share of their height
+STATURE_SIGMA = 0.01  # a picture does not tell size from distance: the mean of the scales stays put
 _MEASURE_SIGMA = 0.08  # how far a median 3D length strays from the truth
-_BENT = 0.2  # sine of the angle from which on a limb's plane is trusted
+_BENT = 0.2  # sine of the bend from about which on a limb's plane is trusted
+_CLEARLY_BENT = 0.5  # the same where it is more than a right angle from the expected one
 
 
 def proportions(evidence: Evidence, *, height_m: float | None) -> Array:
@@ -105,6 +107,7 @@ def rotations(evidence: Evidence) -> Array:
             parent=chest,
             rest_along=np.array([sign, 0.0, 0.0]),
             rest_axis=np.array([0.0, -sign, 0.0]),
+            turns=True,
         )
         use = seen[shoulder] & seen[elbow] & seen[wrist] & torso_seen
         local[use, INDEX[f"{side}_shoulder"]] = (np.swapaxes(chest, -1, -2) @ upper)[use]
@@ -118,6 +121,7 @@ def rotations(evidence: Evidence) -> Array:
             parent=pelvis,
             rest_along=np.array([0.0, -1.0, 0.0]),
             rest_axis=np.array([1.0, 0.0, 0.0]),
+            turns=False,
         )
         use = seen[hip] & seen[knee] & seen[ankle]
         local[use, INDEX[f"{side}_hip"]] = (np.swapaxes(pelvis, -1, -2) @ upper)[use]
@@ -185,9 +189,12 @@ def _fill(values: Array, good: NDArray[np.bool_], *, default: Array) -> Array:
 
 
 def _two_bone(
-    upper: Array, lower: Array, *, parent: Array, rest_along: Array, rest_axis: Array
+    upper: Array, lower: Array, *, parent: Array, rest_along: Array, rest_axis: Array, turns: bool
 ) -> tuple[Array, Array]:
-    """World rotation (T, 3, 3) of a limb's upper bone, and the bend (T,) of its hinge in radians."""
+    """World rotation (T, 3, 3) of a limb's upper bone, and the bend (T,) of its hinge in radians.
+
+    `turns`: the upper bone can turn about itself by more than a right angle (an arm; not a leg).
+    """
     along, beyond = _unit(upper), _unit(lower)
     axis = np.cross(along, beyond)
     sine = np.linalg.norm(axis, axis=-1)
@@ -195,8 +202,14 @@ def _two_bone(
     # A straight limb spans no plane: turn it from the parent by the smallest rotation instead.
     carried = parent @ _swing(rest_along, np.einsum("tji,tj->ti", parent, along))
     fallback = carried @ rest_axis
-    share = np.clip(sine / _BENT, 0.0, 1.0)[:, None] ** 2
-    axis = share * _unit(axis) + (1.0 - share) * fallback
+    axis = _unit(axis)
+    agrees = (axis * fallback).sum(axis=-1)
+    # A slight bend the wrong way is noise in depth, not a limb that turned by half a turn.
+    trusted = np.where(agrees > 0.0, _BENT, _CLEARLY_BENT)
+    share = np.clip(sine / trusted - 0.5, 0.0, 1.0)
+    share = np.where((agrees <= 0.0) & (not turns), 0.0, share)
+    bend = np.where((agrees <= 0.0) & (share < 1.0), 0.0, bend)
+    axis = share[:, None] * axis + (1.0 - share[:, None]) * fallback
     axis = _unit(axis - (axis * along).sum(axis=-1, keepdims=True) * along)
     observed = np.stack([along, axis, np.cross(along, axis)], axis=-1)
     rest = np.stack([rest_along, rest_axis, np.cross(rest_along, rest_axis)], axis=-1)

@@ -16,7 +16,7 @@ from ..skeleton import BODY_JOINT_COUNT, INDEX
 
 Array = NDArray[np.float64]
 
-_FREE = 3.0  # rad: as good as unknown (the pelvis faces anywhere)
+_FREE = float("inf")  # the pelvis faces anywhere
 
 # Per joint: neutral axis-angle, spread. Left side; the right is its mirror image.
 _TABLE: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
@@ -32,7 +32,7 @@ _TABLE: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]]
     "left_wrist": ((0.0, 0.0, 0.0), (0.35, 0.25, 0.45)),
     "left_hip": ((0.0, 0.0, 0.0), (0.9, 0.45, 0.45)),
     "left_knee": ((0.15, 0.0, 0.0), (1.1, 0.12, 0.06)),
-    "left_ankle": ((0.0, 0.0, 0.0), (0.40, 0.20, 0.20)),
+    "left_ankle": ((0.0, 0.0, 0.0), (0.50, 0.20, 0.20)),
     "left_foot": ((0.0, 0.0, 0.0), (0.20, 0.05, 0.05)),
 }
 

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One person's landmarks over a take to SMPL-X rotations in the camera frame.
+
+Bone lengths are found once, on the stretch of the take that shows most of the body;
+then windows that overlap are fitted with those lengths and blended, so that memory is
+bounded and a long take has no seam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import wholebody
+from ..kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
+from ..skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, LEFT_HAND, PARENTS, RIGHT_HAND
+from . import initial
+from .body import BodyFit, BodyOptions, fit_body
+from .evidence import Evidence, gather
+from .face import fit_jaw
+from .hands import fit_hand
+from .model_points import scaled_rest
+
+Array = NDArray[np.float64]
+
+_WINDOW = 240  # frames that are solved at once
+_OVERLAP = 30
+_UNSEEN_SIGMA = 0.05  # metres: a finger joint of a hand that was not seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    height_m: float | None = None  # the person's stature, when known
+    body: BodyOptions = field(default_factory=BodyOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """One person in the camera frame (x right, y down, z forward)."""
+
+    local: Array  # (T, 55, 3, 3) parent-relative rotations; the pelvis's is camera-from-pelvis
+    pelvis: Array  # (T, 3) the pelvis joint, metres
+    rest_joints: Array  # (55, 3)
+    joints: Array  # (T, 55, 3)
+    sigma: Array  # (T, 55) metres
+
+
+def solve(
+    *,
+    time_s: Array,
+    keypoints: Array,
+    points3d: Array,
+    camera_K: Array,
+    options: FitOptions = FitOptions(),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    check: Callable[[], None] = lambda: None,
+) -> FitResult:
+    """Solve T frames of one person: keypoints (T, 133, 3), points3d (T, 133, 3), increasing time_s (T,).
+
+    `progress` is told the frames done and their total; `check` is called often and may
+    raise (Cancelled) to stop.
+    """
+    count = len(time_s)
+    evidence = gather(time_s=time_s, keypoints=keypoints, points3d=points3d, camera_K=camera_K)
+    log_scale = initial.proportions(evidence, height_m=options.height_m)
+    best = _best_seen(evidence)
+    trial = _fit(_part(evidence, best), log_scale, options, check, free_scale=True)
+    log_scale = trial.log_scale
+    if options.height_m is not None:
+        log_scale = _with_height(log_scale, options.height_m)
+    rest = scaled_rest(log_scale)
+
+    body: BodyFit | None = None
+    done = 0
+    while body is None or done < count:
+        start = max(0, done - _OVERLAP)
+        window = slice(start, min(count, start + _WINDOW))
+        part = _fit(_part(evidence, window), log_scale, options, check, free_scale=False)
+        body = part if body is None else _joined(body, part, overlap=done - start)
+        done = window.stop
+        progress(done, count)
+
+    certainty = keypoints[..., 2].astype(np.float64)
+    local = np.tile(np.eye(3), (count, JOINT_COUNT, 1, 1))
+    local[:, :BODY_JOINT_COUNT] = body.local
+    jaw, _ = fit_jaw(time_s, points3d, certainty)
+    local[:, INDEX["jaw"]] = matrix_from_axis_angle(jaw)
+    sigma = np.zeros((count, JOINT_COUNT))
+    sigma[:, :BODY_JOINT_COUNT] = body.sigma
+    for joint in (22, 23, 24):
+        sigma[:, joint] = body.sigma[:, PARENTS[joint]]
+    for part_slice, hand, left in (
+        (wholebody.LEFT_HAND, LEFT_HAND, True),
+        (wholebody.RIGHT_HAND, RIGHT_HAND, False),
+    ):
+        fingers, weight = fit_hand(time_s, points3d[:, part_slice], certainty[:, part_slice], left=left)
+        local[:, hand] = matrix_from_axis_angle(fingers)
+        wrist = body.sigma[:, INDEX["left_wrist" if left else "right_wrist"]]
+        sigma[:, hand] = np.hypot(wrist, 0.01 + (1.0 - weight) * _UNSEEN_SIGMA)[:, None]
+    joints, _ = forward(local, body.pelvis, rest)
+    return FitResult(local=local, pelvis=body.pelvis, rest_joints=rest, joints=joints, sigma=sigma)
+
+
+def _fit(
+    evidence: Evidence,
+    log_scale: Array,
+    options: FitOptions,
+    check: Callable[[], None],
+    *,
+    free_scale: bool,
+) -> BodyFit:
+    local = initial.rotations(evidence)
+    pelvis = initial.translation(evidence, local, scaled_rest(log_scale))
+    return fit_body(
+        evidence,
+        local=local,
+        pelvis=pelvis,
+        log_scale=log_scale,
+        free_scale=free_scale,
+        options=options.body,
+        check=check,
+    )
+
+
+def _part(evidence: Evidence, window: slice) -> Evidence:
+    return replace(
+        evidence,
+        **{name: getattr(evidence, name)[window] for name in Evidence.__dataclass_fields__},
+    )
+
+
+def _best_seen(evidence: Evidence) -> slice:
+    """The window in which most points are seen with most certainty."""
+    count = len(evidence.time_s)
+    if count <= _WINDOW:
+        return slice(0, count)
+    total = np.concatenate([[0.0], np.cumsum(evidence.weight.sum(axis=1))])
+    start = int(np.argmax(total[_WINDOW:] - total[:-_WINDOW]))
+    return slice(start, start + _WINDOW)
+
+
+def _with_height(log_scale: Array, height_m: float) -> Array:
+    """The same proportions at the stature that the animator gave."""
+    rest = scaled_rest(log_scale)
+    # The crown lies 0.167 m above the head joint in the free body's 1.705 m.
+    stature = rest[INDEX["head"], 1] + 0.167 * float(np.exp(log_scale[-1]))
+    return np.asarray(log_scale + np.log(height_m / stature))
+
+
+def _joined(first: BodyFit, second: BodyFit, *, overlap: int) -> BodyFit:
+    """Two windows' fits in one; over the `overlap` common frames one fades into the other."""
+    share = (np.arange(overlap) + 1.0) / (overlap + 1.0)
+    smooth_share = (share * share * (3.0 - 2.0 * share))[:, None]
+    end, begin = slice(len(first.pelvis) - overlap, None), slice(0, overlap)
+    difference = axis_angle_from_matrix(np.swapaxes(first.local[end], -1, -2) @ second.local[begin])
+    local = first.local[end] @ matrix_from_axis_angle(smooth_share[..., None] * difference)
+
+    def blend(a: Array, b: Array) -> Array:
+        middle = (1.0 - smooth_share) * a[end] + smooth_share * b[begin]
+        return np.concatenate([a[: len(a) - overlap], middle, b[overlap:]])
+
+    return BodyFit(
+        local=np.concatenate([first.local[: len(first.local) - overlap], local, second.local[overlap:]]),
+        pelvis=blend(first.pelvis, second.pelvis),
+        log_scale=first.log_scale,
+        sigma=blend(first.sigma, second.sigma),
+    )

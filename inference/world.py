@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gravity, floor and contacts from the people's own motion, for a camera that stands still.
+
+Up is where people's upper bodies and standing legs point most of the time, held near
+the picture's own up, since cameras are rarely tilted far sideways. The floor lies
+under the lowest places that feet reach. World frame: +Y up, floor at y = 0, the first
+person starts over the origin, and the camera looks along -Z (a person who faces the
+camera faces +Z, as in the T-pose).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .fit import FitResult
+from .fit.model_points import POINTS
+from .kinematics import axis_angle_from_matrix, forward
+from .sequence import SmplxSequence
+from .skeleton import INDEX
+from .wholebody import INDEX as KEYPOINT
+
+Array = NDArray[np.float64]
+
+_FEET = tuple(KEYPOINT[name] for name in ("left_heel", "left_big_toe", "right_heel", "right_big_toe"))
+_CAMERA_UP = np.array([0.0, -1.0, 0.0])
+_CAMERA_UP_WEIGHT = 0.15  # of all frames: how firmly the picture's up holds
+_STANDING = 0.90  # cosine between trunk and legs from which on a person counts as upright
+_FLOOR_SHARE = 0.10  # share of the feet's places that lie at or under the floor
+_CONTACT_HEIGHT = 0.07  # metres
+_CONTACT_SPEED = 0.35  # metres a second
+
+
+def world_from_camera(people: Sequence[FitResult]) -> Array:
+    """The rigid motion (4, 4) from the camera to the world that all people share."""
+    up = _up(people)
+    forward_axis = np.array([0.0, 0.0, 1.0])
+    back = -(forward_axis - (forward_axis @ up) * up)
+    if np.linalg.norm(back) < 1e-3:  # the camera looks straight down: the picture's top is ahead
+        back = -(_CAMERA_UP - (_CAMERA_UP @ up) * up)
+    back /= np.linalg.norm(back)
+    rotation = np.stack([np.cross(up, back), up, back])
+    feet = np.concatenate([(_feet(person) @ rotation.T)[..., 1].min(axis=1) for person in people])
+    start = rotation @ people[0].pelvis[0]
+    out = np.eye(4)
+    out[:3, :3] = rotation
+    out[:3, 3] = (-start[0], -np.quantile(feet, _FLOOR_SHARE), -start[2])
+    return out
+
+
+def _up(people: Sequence[FitResult]) -> Array:
+    directions, total = [], 0
+    for person in people:
+        joints = person.joints
+        hips = joints[:, [INDEX["left_hip"], INDEX["right_hip"]]].mean(axis=1)
+        trunk = _unit(joints[:, INDEX["neck"]] - hips)
+        ankles = joints[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].mean(axis=1)
+        legs = _unit(hips - ankles)
+        standing = (trunk * legs).sum(axis=-1) > _STANDING
+        # Legs that nobody saw say nothing about where down is.
+        seen = person.sigma[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].max(axis=1) < 0.15
+        whole = _unit(joints[:, INDEX["neck"]] - ankles)
+        directions.append(whole[standing & seen])
+        total += len(joints)
+    together = np.concatenate(directions)
+    up = together.sum(axis=0) + _CAMERA_UP_WEIGHT * total * _CAMERA_UP
+    return np.asarray(up / np.linalg.norm(up))
+
+
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+
+
+def _feet(person: FitResult) -> Array:
+    """Left heel, left toe, right heel, right toe (T, 4, 3) in the camera frame."""
+    joints, world = forward(person.local, person.pelvis, person.rest_joints)
+    rows = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in _FEET]
+    carrier = POINTS.joint[rows]
+    return np.asarray(joints[:, carrier] + np.einsum("tpij,pj->tpi", world[:, carrier], POINTS.offset[rows]))
+
+
+def to_sequence(
+    person: FitResult,
+    *,
+    frame: NDArray[np.int64],
+    time_s: Array,
+    keypoints: Array,
+    camera_K: Array,
+    world_from_camera: Array,
+) -> SmplxSequence:
+    """A person's fit as an SmplxSequence in the world that `world_from_camera` (4, 4) spans."""
+    rotation, shift = world_from_camera[:3, :3], world_from_camera[:3, 3]
+    local = person.local.copy()
+    local[:, 0] = rotation @ local[:, 0]
+    pelvis = person.pelvis @ rotation.T + shift
+    feet = _feet(person) @ rotation.T + shift
+    count = len(frame)
+    duration = float(time_s[-1] - time_s[0]) if count > 1 else 0.0
+    # Per frame of the video, not per row: a gap is not a slow frame rate.
+    rate = float(frame[-1] - frame[0]) / duration if duration > 0 else 30.0
+    return SmplxSequence(
+        poses=axis_angle_from_matrix(local).reshape(count, -1).astype(np.float32),
+        trans=(pelvis - person.rest_joints[0]).astype(np.float32),
+        betas=np.zeros(10, dtype=np.float32),
+        expression=np.zeros((count, 10), dtype=np.float32),
+        rest_joints=person.rest_joints.astype(np.float32),
+        frame=np.asarray(frame, dtype=np.int64),
+        time_s=np.asarray(time_s, dtype=np.float64),
+        mocap_frame_rate=rate,
+        camera_K=np.asarray(camera_K, dtype=np.float64),
+        world_from_camera=np.asarray(world_from_camera, dtype=np.float64),
+        joints_camera=person.joints.astype(np.float32),
+        sigma=person.sigma.astype(np.float32),
+        contact=_contacts(feet, time_s).astype(np.float32),
+        keypoints=keypoints.astype(np.float32),
+        arkit=np.full((count, 52), np.nan, dtype=np.float32),
+    )
+
+
+def _contacts(feet: Array, time_s: Array) -> Array:
+    """How surely (T, 4), 0 to 1, each of four foot points (T, 4, 3) rests on the floor y = 0."""
+    if len(feet) < 2:
+        return np.asarray((feet[..., 1] < _CONTACT_HEIGHT).astype(np.float64))
+    speed = np.linalg.norm(np.gradient(feet, time_s, axis=0), axis=-1)
+    low = np.clip(2.0 - feet[..., 1] / _CONTACT_HEIGHT, 0.0, 1.0)
+    slow = np.clip(2.0 - speed / _CONTACT_SPEED, 0.0, 1.0)
+    return np.asarray(low * slow)
