@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A video becomes a take: landmarks, people, fit, world, one file a person.
+
+Reading the video is the long part, and the part that is kept as it goes: a capture
+that is stopped, killed or out of disk goes on with the next call. The rest is made
+anew from the landmarks each time.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import chunks, fit, world
+from .camera import intrinsics
+from .errors import Cancelled, NoPersonError, RotocapError, TakeError
+from .people import identity, swaps
+from .people.backend import LandmarkBackend
+from .people.track import TrackLandmarks, gaps
+from .people.tracker import PeopleTracker
+from .progress import Meter, ProgressReport
+from .take import PersonRecord, ReadSettings, SolveSettings, Take, VideoRecord, clear, reopened
+from .video import VideoInfo, VideoReader, probe
+
+# Told apart on screen and in print, also by people who do not see red and green (Okabe and Ito).
+COLOURS = (
+    (0.90, 0.62, 0.00), (0.34, 0.71, 0.91), (0.00, 0.62, 0.45), (0.94, 0.89, 0.26),
+    (0.00, 0.45, 0.70), (0.84, 0.37, 0.00), (0.80, 0.47, 0.65),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureOptions:
+    """What to capture, and how."""
+
+    video: Path
+    out: Path  # the take's folder, NAME.take
+    start_frame: int = 0
+    end_frame: int | None = None  # the first frame not read; None: to the end
+    stride: int = 1  # every stride-th frame is read
+    people: str = "all"  # or main: who is seen longest and largest
+    focal_px: float | None = None
+    fov_deg: float | None = None
+    height_m: float | None = None  # stature of the main person
+    threads: int = 2
+    overwrite: bool = False  # throw away a take that is there
+    device: str = "cpu"
+
+
+BackendMaker = Callable[[CaptureOptions], tuple[LandmarkBackend, dict[str, str]]]
+
+
+def mediapipe(options: CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]:
+    """The embedded networks, and the hashes of their files."""
+    # Loading onnxruntime takes a while, and who only reads a take does not need it.
+    from .landmarks.backend import MediapipeBackend
+    from .models import hashes
+
+    return MediapipeBackend(threads=options.threads), hashes()
+
+
+def capture(
+    options: CaptureOptions,
+    *,
+    progress: ProgressReport = lambda report: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    abandoned: Callable[[], bool] = lambda: False,
+    backend: BackendMaker = mediapipe,
+) -> Take:
+    """Capture a video, or go on with a capture that was stopped.
+
+    `cancelled` stops the reading: what was read is solved, and the take stays incomplete.
+    `abandoned` stops everything at once and raises Cancelled; what was read is kept.
+
+    Raises VideoError, ModelError, TakeError, NoPersonError (the take says so too).
+    """
+    _check(options)
+    info = probe(options.video)
+    camera_K = intrinsics(info.width, info.height, focal_px=options.focal_px, fov_deg=options.fov_deg)
+    networks, hashes = backend(options)
+    take = _opened(options, info, networks.name, hashes)
+    if not take.read_to_end:
+        take = _read(take, info, networks, progress, cancelled, abandoned)
+    return _solve(take, camera_K, progress, abandoned)
+
+
+def _check(options: CaptureOptions) -> None:
+    if options.people not in ("all", "main"):
+        raise RotocapError(f"people: expected all or main, got {options.people!r}")
+    if options.device != "cpu":
+        raise RotocapError(f"device: expected cpu, the only one so far, got {options.device!r}")
+    if options.height_m is not None and not 0.4 <= options.height_m <= 2.6:
+        raise RotocapError(f"height: expected 0.4 to 2.6 metres, got {options.height_m:g}")
+    if options.threads < 1:
+        raise RotocapError(f"threads: expected at least 1, got {options.threads}")
+
+
+def _opened(options: CaptureOptions, info: VideoInfo, name: str, hashes: dict[str, str]) -> Take:
+    """The take to go on with, or a new one."""
+    video = VideoRecord.of(info)
+    read = ReadSettings(
+        start_frame=options.start_frame,
+        end_frame=options.end_frame,
+        stride=options.stride,
+        backend=name,
+        models=hashes,
+    )
+    solve = SolveSettings(
+        people=options.people,
+        focal_px=options.focal_px,
+        fov_deg=options.fov_deg,
+        height_m=options.height_m,
+    )
+    if options.overwrite or not (options.out / "take.toml").exists():
+        clear(options.out)
+        take = Take(
+            path=options.out,
+            status="incomplete",
+            video=video,
+            read=read,
+            solve=solve,
+            next_frame=options.start_frame,
+            versions=_versions(),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        take.save()
+        return take
+    take = Take.open(options.out)
+    different = take.mismatch(video, read)
+    if different:
+        raise TakeError(
+            f"{options.out}: holds another capture ({'; '.join(different)}); "
+            "choose another name for the take, or overwrite it"
+        )
+    return reopened(take, solve=solve)
+
+
+def _versions() -> dict[str, str]:
+    out = {"python": platform.python_version()}
+    for package in ("rotocap", "numpy", "scipy", "onnxruntime", "opencv-python-headless"):
+        try:
+            out[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # inside Blender the extension is no installed package
+            continue
+    return out
+
+
+def _read(
+    take: Take,
+    info: VideoInfo,
+    backend: LandmarkBackend,
+    progress: ProgressReport,
+    cancelled: Callable[[], bool],
+    abandoned: Callable[[], bool],
+) -> Take:
+    """The rest of the video into chunks."""
+    for part in (take.path / "chunks").glob("*.part"):  # from a capture that was killed as it wrote
+        part.unlink()
+    number, frames_read, next_frame, state = chunks.resume(take.path)
+    next_frame = max(next_frame, take.read.start_frame)
+    tracker = PeopleTracker(backend)
+    if number:
+        tracker.unpack(state)
+    end, stride = take.read.end_frame, take.read.stride
+    last = info.frame_count if end is None else min(end, info.frame_count)
+    total = max(0, -(-(last - take.read.start_frame) // stride))
+    meter = Meter("landmarks", total, progress, done=frames_read)
+
+    rows = chunks.Rows()
+    stopped = False
+
+    def flush() -> None:
+        nonlocal rows, number
+        if rows.frames:
+            chunks.save(take.path, number, rows, next_frame=next_frame, tracker=tracker.pack())
+            number += 1
+            rows = chunks.Rows()
+
+    truncated_at, warnings = take.truncated_at_s, take.warnings
+    if end is None or next_frame < end:
+        with VideoReader(take.video.path, start_frame=next_frame, end_frame=end, stride=stride) as reader:
+            for frame in reader:
+                rows.add(frame.index, frame.time_s, tracker.step(frame.image, frame.time_s))
+                frames_read += 1
+                next_frame = frame.index + stride
+                meter.update(frames_read)
+                if rows.frames >= chunks.FRAMES:
+                    flush()
+                if abandoned() or cancelled():
+                    stopped = True
+                    break
+            if not stopped:
+                truncated_at = reader.truncated_at
+                if reader.trouble is not None:
+                    warnings = (*warnings, reader.trouble)
+    flush()
+    meter.update(frames_read, final=True)
+    take = reopened(
+        take,
+        frames_read=frames_read,
+        next_frame=next_frame,
+        read_to_end=not stopped,
+        truncated_at_s=truncated_at,
+        warnings=warnings,
+    )
+    if abandoned():
+        raise Cancelled
+    return take
+
+
+def _solve(
+    take: Take, camera_K: NDArray[np.float64], progress: ProgressReport, abandoned: Callable[[], bool]
+) -> Take:
+    """Persons, their motion and the world out of the landmarks."""
+
+    def check() -> None:
+        if abandoned():
+            raise Cancelled
+
+    for old in take.people:  # made anew below; a file that stayed would look like a result
+        (take.path / old.file).unlink(missing_ok=True)
+    take = reopened(take, status="incomplete", people=())
+
+    meter = Meter("people", 1, progress)
+    rows = identity.persons(chunks.sightings(take.path))
+    if not rows:
+        if not take.read_to_end:
+            raise Cancelled
+        reopened(take, status="no_person")
+        raise NoPersonError(
+            f"{take.video.name}: nobody was found in {take.frames_read} frames; "
+            "choose a part in which a person is seen from head to feet"
+        )
+    if take.solve.people == "main":
+        rows = rows[:1]
+    repaired = []
+    for person in rows:
+        check()
+        repaired.append(swaps.repair(chunks.landmarks(take.path, person)))
+    meter.update(1, final=True)
+
+    tracks = [repair.landmarks for repair in repaired]
+    results = _fitted(take, tracks, camera_K, progress, check)
+    meter = Meter("world", 1, progress)
+    world_from_camera = world.world_from_camera(results)
+    meter.update(1, final=True)
+
+    meter = Meter("write", len(tracks), progress)
+    people = []
+    for index, (track, result, repair) in enumerate(zip(tracks, results, repaired, strict=True)):
+        check()
+        sequence = world.to_sequence(
+            result,
+            frame=track.frame,
+            time_s=track.time_s,
+            keypoints=track.keypoints.astype(np.float64),
+            camera_K=camera_K,
+            world_from_camera=world_from_camera,
+        )
+        name = f"person_{index + 1:02d}"
+        sequence.save(take.path / f"{name}.npz")
+        people.append(
+            PersonRecord(
+                name=name,
+                file=f"{name}.npz",
+                colour=COLOURS[index % len(COLOURS)],
+                main=index == 0,
+                frames=len(track),
+                first_frame=int(track.frame[0]),
+                last_frame=int(track.frame[-1]),
+                gaps=tuple(gaps(track.frame, stride=take.read.stride)),
+                swaps_repaired=repair.count,
+            )
+        )
+        meter.update(index + 1, final=True)
+    status = "complete" if take.read_to_end else "incomplete"
+    return reopened(take, status=status, people=tuple(people))
+
+
+def _fitted(
+    take: Take,
+    tracks: list[TrackLandmarks],
+    camera_K: NDArray[np.float64],
+    progress: ProgressReport,
+    check: Callable[[], None],
+) -> list[fit.FitResult]:
+    meter = Meter("fit", sum(len(track) for track in tracks), progress)
+    results = []
+    before = 0
+
+    def report(done: int, total: int) -> None:
+        meter.update(before + done)
+
+    for index, track in enumerate(tracks):
+        results.append(
+            fit.solve(
+                time_s=track.time_s,
+                keypoints=track.keypoints.astype(np.float64),
+                points3d=track.points3d.astype(np.float64),
+                camera_K=camera_K,
+                options=fit.FitOptions(height_m=take.solve.height_m if index == 0 else None),
+                progress=report,
+                check=check,
+            )
+        )
+        before += len(track)
+        meter.update(before, final=True)
+    return results

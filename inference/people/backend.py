@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a landmark backend offers to the tracker. Any network that ends in 133 points fits.
+
+A backend keeps nothing between calls: what it wants to remember of a person (regions
+of interest) is in that person's state, so that a capture can stop and go on exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Arrays = dict[str, NDArray[Any]]
+
+
+class Detection(Protocol):
+    """A person in one picture, before any landmark."""
+
+    @property
+    def box(self) -> NDArray[np.floating[Any]]: ...  # (4,) x0, y0, x1, y1 pixels, the whole person
+
+    @property
+    def score(self) -> float: ...  # 0 to 1
+
+
+class PersonLandmarks(Protocol):
+    """One person in one frame, as `wholebody` describes the arrays."""
+
+    @property
+    def keypoints(self) -> NDArray[np.float32]: ...  # (133, 3)
+
+    @property
+    def points3d(self) -> NDArray[np.float32]: ...  # (133, 3)
+
+    @property
+    def box(self) -> NDArray[np.floating[Any]]: ...  # (4,) x0, y0, x1, y1 pixels
+
+    @property
+    def score(self) -> float: ...  # 0 to 1: that this is a person
+
+
+class LandmarkBackend(Protocol):
+    name: str
+
+    def detect(self, image: Image) -> Sequence[Detection]:
+        """People in the picture (H, W, 3) BGR, each once."""
+
+    def begin(self, detection: Detection) -> Any:
+        """A person's state that looks where the detection is."""
+
+    def track(self, image: Image, state: Any) -> tuple[PersonLandmarks, Any] | None:
+        """The person's landmarks, and the state to look with in the next frame. None if lost."""
+
+    def pack(self, state: Any) -> Arrays:
+        """The state as arrays, for the file."""
+
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """The state that `pack` wrote."""

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is who over the whole take: the tracker's pieces joined into persons.
+
+A tracker that meets two people crossing can come out with their names exchanged, and
+one that loses somebody starts again under a new number. With the whole take known
+both are mended: tracks are cut where they leap and where two people cover each other,
+and the pieces are joined end to start so that place and colours fit best over all of
+them (a minimum-cost assignment, as in network-flow tracking).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from .appearance import distance
+
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
+
+CUT_GAP_S = 0.5  # a track unseen for longer is cut
+CUT_JUMP = 0.35  # hips that move further within 1/30 s, in the person's size, are cut
+CLOSE = 0.35  # two persons' hips nearer than this cover each other
+MAX_LINK = 1.1  # cost from which on two pieces are two persons
+REACH, REACH_SPEED = 0.4, 1.0  # how far a person gets unseen: size, and size per second
+MAX_REACH = 2.5  # place says nothing after a while
+SAME_TRACK = 0.3  # the tracker's own word, in cost
+MIN_S = 0.5  # shorter than this is no person
+MIN_SHARE = 0.03  # of the longest person's frames
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """Every row of the take without its landmarks; sorted by frame, then track."""
+
+    frame: Ints  # (R,)
+    time_s: Floats  # (R,)
+    track: Ints  # (R,)
+    centre: Floats  # (R, 2) middle of the hips, pixels
+    size: Floats  # (R,) pixels
+    score: Floats  # (R,)
+    appearance: Floats  # (R, K)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def at(self, rows: NDArray[Any]) -> Sightings:
+        return Sightings(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Part of one track without a cut: rows of the take and how it starts and ends."""
+
+    track: int
+    rows: Ints
+    start_s: float
+    end_s: float
+    head: Floats  # (2,) first place
+    tail: Floats  # (2,) last place
+    head_velocity: Floats  # (2,) pixels a second
+    tail_velocity: Floats
+    head_size: float
+    tail_size: float
+    appearance: Floats
+
+
+def persons(sightings: Sightings) -> list[Ints]:
+    """Rows of each person, increasing in time, at most one a frame; the main person first.
+
+    The main person is the one with the largest sum of sizes over the frames: who is seen
+    long and large. Tracks too short to be anybody are left out.
+    """
+    if not len(sightings):
+        return []
+    pieces = _pieces(sightings)
+    chains = _join(pieces)
+    rows = [np.concatenate([pieces[i].rows for i in chain]) for chain in chains]
+    longest = max(len(r) for r in rows)
+    step = _step(sightings)
+    kept = [r for r in rows if len(r) * step >= MIN_S and len(r) >= MIN_SHARE * longest]
+    if not kept and longest * step >= min(MIN_S, 0.5 * float(np.ptp(sightings.time_s) + step)):
+        kept = [max(rows, key=len)]  # a take of a few frames
+    return sorted(kept, key=lambda r: -float(sightings.size[r].sum()))
+
+
+def _step(sightings: Sightings) -> float:
+    """Seconds between two frames of the take."""
+    times = np.unique(sightings.time_s)
+    return float(np.median(np.diff(times))) if len(times) > 1 else 1.0 / 30.0
+
+
+def _pieces(sightings: Sightings) -> list[_Piece]:
+    step = _step(sightings)
+    covered = _covered(sightings)
+    pieces: list[_Piece] = []
+    for track in np.unique(sightings.track):
+        rows = np.flatnonzero(sightings.track == track)
+        time, centre, size = (getattr(sightings, n)[rows] for n in ("time_s", "centre", "size"))
+        dt = np.diff(time)
+        jump = np.linalg.norm(np.diff(centre, axis=0), axis=1) / np.minimum(size[1:], size[:-1])
+        cut = (dt > CUT_GAP_S) | (jump > CUT_JUMP * np.maximum(dt * 30.0, 1.0) ** 0.5)
+        # In the middle of a cover nobody knows who is who: end there, and judge by what comes out.
+        hidden = covered[rows]
+        for first, last in _runs(hidden):
+            if first > 0 and last < len(rows) - 1:
+                cut[(first + last) // 2] = True
+        parts = np.split(rows, np.flatnonzero(cut) + 1)
+        pieces.extend(_piece(sightings, part, covered, step) for part in parts)
+    return sorted(pieces, key=lambda p: (p.start_s, p.track))
+
+
+def _piece(sightings: Sightings, rows: Ints, covered: NDArray[np.bool_], step: float) -> _Piece:
+    part = sightings.at(rows)
+    span = max(2, round(0.3 / step))
+
+    def velocity(window: slice) -> Floats:
+        times, places = part.time_s[window], part.centre[window]
+        if len(times) < 3:
+            return np.zeros(2)
+        return np.asarray(np.polyfit(times - times.mean(), places, 1)[0])
+
+    clear = ~covered[rows]
+    colours = part.appearance[clear if clear.any() else slice(None)]
+    return _Piece(
+        track=int(part.track[0]),
+        rows=rows,
+        start_s=float(part.time_s[0]),
+        end_s=float(part.time_s[-1]),
+        head=part.centre[0],
+        tail=part.centre[-1],
+        head_velocity=velocity(slice(None, span)),
+        tail_velocity=velocity(slice(-span, None)),
+        head_size=float(np.median(part.size[:span])),
+        tail_size=float(np.median(part.size[-span:])),
+        appearance=colours.mean(axis=0),
+    )
+
+
+def _covered(sightings: Sightings) -> NDArray[np.bool_]:
+    """Rows (R,) of people with somebody else's hips close to theirs."""
+    out = np.zeros(len(sightings), np.bool_)
+    starts = np.flatnonzero(np.r_[True, np.diff(sightings.frame) > 0, True])
+    for first, end in pairwise(starts):
+        if end - first > 1:
+            centre, size = sightings.centre[first:end], sightings.size[first:end]
+            apart = np.linalg.norm(centre[:, None] - centre[None], axis=-1)
+            np.fill_diagonal(apart, np.inf)
+            out[first:end] = (apart < CLOSE * np.minimum(size[:, None], size[None])).any(axis=1)
+    return out
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last index of every run of True."""
+    edges = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
+    return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
+
+
+def _join(pieces: list[_Piece]) -> list[list[int]]:
+    """Chains of pieces, each a person, at the least total cost."""
+    count = len(pieces)
+    # Columns: the pieces that may follow, then "nothing follows" at the price of MAX_LINK.
+    cost = np.full((count, 2 * count), 1e6)
+    cost[:, count:] = MAX_LINK
+    for i, tail in enumerate(pieces):
+        for j, head in enumerate(pieces):
+            if head.start_s > tail.end_s:
+                cost[i, j] = _link(tail, head)
+    following = dict(zip(*linear_sum_assignment(cost), strict=True))
+    led = {int(j) for j in following.values() if j < count}
+    chains = []
+    for i in range(count):
+        if i not in led:
+            chain = [i]
+            while (j := int(following[chain[-1]])) < count:
+                chain.append(j)
+            chains.append(chain)
+    return chains
+
+
+def _link(tail: _Piece, head: _Piece) -> float:
+    """Cost that `head` is the same person as `tail`, some time later."""
+    dt = head.start_s - tail.end_s
+    size = min(tail.tail_size, head.head_size)
+    coast = min(dt, 0.5)
+    ahead = tail.tail + coast * tail.tail_velocity
+    behind = head.head - coast * head.head_velocity
+    miss = float(np.linalg.norm(ahead - head.head) + np.linalg.norm(behind - tail.tail)) / (2.0 * size)
+    reach = min(REACH + REACH_SPEED * dt, MAX_REACH)
+    place = miss / reach
+    if place > 1.5:
+        return 1e6
+    # A long absence leaves only the colours to go by, and says so.
+    place += 0.3 * min(dt / 5.0, 1.0)
+    colour = float(distance(tail.appearance, head.appearance))
+    scale = abs(float(np.log(head.head_size / tail.tail_size)))
+    cost = 0.5 * place + 1.2 * colour + 0.5 * scale
+    # While it saw them the tracker knows best, apart from what colours contradict.
+    return cost - SAME_TRACK if tail.track == head.track else cost

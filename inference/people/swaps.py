@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Left and right, put right over time.
+
+A pose network sees one frame, and in a back view or a fast turn it may call the left
+arm the right one, now and then the whole body. Over time the truth shows, because
+limbs do not leap. Each frame is in one of four states (as it is, all exchanged, arms
+exchanged, legs exchanged); Viterbi finds the sequence of states with the least motion
+that is not explained by few changes of state. A face that was really seen, and 3D
+points that turn their back, settle which of two smooth readings is the true one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import wholebody
+from .motion import place
+from .track import TrackLandmarks
+
+Array = NDArray[np.float64]
+
+_BODY = tuple(range(wholebody.BODY.start, wholebody.FEET.stop))
+_ARMS = (7, 8, 9, 10)
+_LEGS = (13, 14, 15, 16, *range(17, 23))
+# The face has a network of its own, which knows its left: it is never exchanged. Hands go with their wrists.
+_EXCHANGED: tuple[tuple[int, ...], ...] = ((), _BODY, _ARMS, _LEGS)
+STATES = ("none", "body", "arms", "legs")
+_COMPARED = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+
+# Costs are in body heights of motion, averaged over the compared points.
+CHANGE = 0.02  # of going from one state to another: less motion than this repairs nothing
+STANDING = np.array([0.0, 0.0005, 0.0015, 0.0015])  # of being in a state, each frame
+FACING = 0.01  # of a body that turns its back while its face is seen
+_LEAP = 0.3  # a point that moves further has been lost, and says no more than that
+_METRES = 1.7  # of a body height, for the 3D points
+_FADE_S = 0.3  # what came before a gap says less
+_FACE_SEEN = 0.5
+
+
+@dataclass(frozen=True)
+class SwapRepair:
+    landmarks: TrackLandmarks
+    state: NDArray[np.int8]  # (N,) index into STATES of what was exchanged
+    count: int  # frames with anything exchanged
+
+
+def repair(track: TrackLandmarks) -> SwapRepair:
+    """The same landmarks with left and right exchanged where time says so, in 2D and 3D alike."""
+    state = _states(track)
+    keypoints, points3d = track.keypoints.copy(), track.points3d.copy()
+    for index in range(1, len(STATES)):
+        rows = state == index
+        if rows.any():
+            order = _order(index)
+            keypoints[rows] = track.keypoints[rows][:, order]
+            points3d[rows] = track.points3d[rows][:, order]
+    _follow_wrists(keypoints, points3d, np.flatnonzero((state == 1) | (state == 2)))
+    return SwapRepair(
+        landmarks=replace(track, keypoints=keypoints, points3d=points3d),
+        state=state,
+        count=int((state > 0).sum()),
+    )
+
+
+def _order(state: int) -> NDArray[np.intp]:
+    """Index (133,) that exchanges what the state exchanges."""
+    order = np.arange(wholebody.COUNT)
+    exchanged = list(_EXCHANGED[state])
+    order[exchanged] = np.array(wholebody.MIRROR)[exchanged]
+    return order
+
+
+def _follow_wrists(
+    keypoints: NDArray[np.float32], points3d: NDArray[np.float32], rows: NDArray[np.intp]
+) -> None:
+    """Exchange the hands, in place, in those rows whose hands now lie at each other's wrist."""
+    roots, wrists = [wholebody.LEFT_HAND.start, wholebody.RIGHT_HAND.start], [9, 10]
+    seen = keypoints[rows][:, roots, 2] > 0
+
+    def miss(order: list[int]) -> Array:
+        apart = keypoints[rows][:, roots, :2].astype(np.float64) - keypoints[rows][:, order, :2]
+        return np.asarray(np.where(seen, np.linalg.norm(apart, axis=-1), 0.0).sum(axis=1))
+
+    crossed = rows[miss(wrists[::-1]) < miss(wrists)]
+    order = np.arange(wholebody.COUNT)
+    hands = slice(wholebody.LEFT_HAND.start, wholebody.RIGHT_HAND.stop)
+    order[hands] = np.array(wholebody.MIRROR)[hands]
+    keypoints[crossed] = keypoints[crossed][:, order]
+    points3d[crossed] = points3d[crossed][:, order]
+
+
+def _states(track: TrackLandmarks) -> NDArray[np.int8]:
+    count = len(track)
+    if count == 0:
+        return np.zeros(0, np.int8)
+    best = _frame_cost(track, 0, 1)[0]
+    back = np.zeros((count, len(STATES)), np.int8)
+    block = 2000  # frames at once: memory stays flat on long takes
+    for start in range(1, count, block):
+        end = min(start + block, count)
+        own = _frame_cost(track, start, end)
+        step = _step_cost(track, start, end)
+        for t in range(start, end):
+            total = best[:, None] + step[t - start]
+            back[t] = total.argmin(axis=0)
+            best = total.min(axis=0) + own[t - start]
+    state = np.zeros(count, np.int8)
+    state[-1] = best.argmin()
+    for t in range(count - 1, 0, -1):
+        state[t - 1] = back[t, state[t]]
+    return state
+
+
+def _readings(track: TrackLandmarks, rows: slice) -> tuple[Array, Array, Array]:
+    """Points (4, n, P, 2) in heights, 3D points (4, n, P, 3) in heights, certainty (4, n, P) per state."""
+    keypoints = track.keypoints[rows].astype(np.float64)
+    sizes = [place(k, b)[1] for k, b in zip(keypoints, track.box[rows], strict=True)]
+    size = np.array(sizes)[:, None, None]
+    flat, deep, sure = [], [], []
+    for state in range(len(STATES)):
+        order = _order(state)[list(_COMPARED)]
+        flat.append(keypoints[:, order, :2] / size)
+        deep.append(track.points3d[rows][:, order].astype(np.float64) / _METRES)
+        sure.append(keypoints[:, order, 2])
+    return np.stack(flat), np.stack(deep), np.stack(sure)
+
+
+def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
+    """Cost (n, 4, 4) from each state in the frame before to each state, for frames start to end."""
+    flat, deep, sure = _readings(track, slice(start - 1, end))
+    dt = np.diff(track.time_s[start - 1 : end])
+    typical = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 1.0
+    trust = np.exp(-np.maximum(dt - 1.5 * typical, 0.0) / _FADE_S)
+    cost = np.empty((end - start, len(STATES), len(STATES)))
+    for before in range(len(STATES)):
+        for after in range(len(STATES)):
+            weight = sure[before, :-1] * sure[after, 1:]
+            moved = np.linalg.norm(flat[after, 1:] - flat[before, :-1], axis=-1)
+            turned = np.linalg.norm(deep[after, 1:] - deep[before, :-1], axis=-1)
+            # Depth knows which hip is in front when the picture has them in one place.
+            known = np.isfinite(turned)
+            moved = np.minimum(moved, _LEAP) + 0.5 * np.where(known, np.minimum(turned, _LEAP), 0.0)
+            mean = (weight * moved).sum(-1) / np.maximum(weight.sum(-1), 1.0)
+            cost[:, before, after] = trust * (mean + CHANGE * (before != after))
+    return cost
+
+
+def _frame_cost(track: TrackLandmarks, start: int, end: int) -> Array:
+    """Cost (n, 4) of each state in itself."""
+    keypoints = track.keypoints[start:end]
+    face = keypoints[:, wholebody.FACE]
+    # The outer corners of the eyes, right and left: their order in the picture says where the face looks.
+    eyes = face[:, [36, 45]]
+    seen = eyes[..., 2].min(axis=1) > _FACE_SEEN
+    span = eyes[:, 1, 0] - eyes[:, 0, 0]
+    shoulders = keypoints[:, 5, 0] - keypoints[:, 6, 0]
+    width = np.abs(keypoints[:, [5, 6], 1].mean(1) - keypoints[:, [11, 12], 1].mean(1)) + 1e-6
+    # A frontal face on shoulders that are clearly the other way round: a neck does not turn that far.
+    wrong = seen & (keypoints[:, [5, 6], 2].min(axis=1) > 0.3)
+    against = np.where(wrong, np.clip(-np.sign(span) * shoulders / (0.3 * width), -1.0, 1.0), 0.0)
+    cost = np.tile(STANDING, (end - start, 1))
+    flipped = np.array([False, True, False, False])
+    cost += FACING * np.maximum(np.where(flipped, -against[:, None], against[:, None]), 0.0)
+    return np.asarray(cost)

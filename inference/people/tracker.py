@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Following people from frame to frame, while the video is read.
+
+A backend follows each person by a region of its own. What it cannot know is here:
+that somebody new is in the picture, that two regions slid onto one person, that a
+region leapt to a neighbour, and who a person found again is. The tracker is careful
+rather than clever: in doubt a track ends, and `identity` joins the pieces when the
+whole take is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from .appearance import appearance, blend, distance
+from .backend import Arrays, Image, LandmarkBackend, PersonLandmarks
+from .motion import Motion, apart, place
+
+# All distances are in units of the person's own size in the picture.
+DETECT_EVERY = 15  # frames between two looks for somebody new
+SEARCH_S = 1.0  # how long somebody lost is looked for in every frame
+FORGET_S = 3.0  # when a lost track ends; `identity` may still join it
+MIN_SCORE = 0.5  # of the landmarks
+SAME_PERSON = 0.06  # two poses nearer than this (mean over limb points) are one person's
+MAX_JUMP = 0.5  # hips that move further between two frames belong to somebody else
+KNOWN = 0.12  # a detection nearer than this to a followed person needs no second look
+REACH, REACH_SPEED = 0.5, 1.0  # where a lost person may turn up: size + size per second of absence
+MAX_COLOUR = 0.6  # a lost person found again must not look more different than this
+
+
+@dataclass(frozen=True)
+class TrackRow:
+    """One person in one frame."""
+
+    track: int  # number of the track; a person may have several over a take
+    landmarks: PersonLandmarks
+    appearance: NDArray[np.float32]  # see `appearance`
+
+
+@dataclass(frozen=True)
+class _Track:
+    number: int
+    state: Any | None  # the backend's; None while lost
+    motion: Motion
+    appearance: NDArray[np.float32]
+
+    @property
+    def lost(self) -> bool:
+        return self.state is None
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """A pose in this frame, before it is settled whose it is."""
+
+    landmarks: PersonLandmarks
+    state: Any
+    appearance: NDArray[np.float32]
+
+
+class PeopleTracker:
+    """Follows everybody through the frames that `step` is given, in order."""
+
+    def __init__(self, backend: LandmarkBackend) -> None:
+        self._backend = backend
+        self._tracks: list[_Track] = []
+        self._steps = 0
+        self._next_number = 0
+
+    def step(self, image: Image, time_s: float) -> list[TrackRow]:
+        """Everybody seen in the next frame (H, W, 3) BGR."""
+        seen = self._follow(image, time_s)
+        self._part(seen, time_s)
+        tracks = [
+            track if track.number in seen else replace(track, state=None)
+            for track in self._tracks
+            if time_s - track.motion.time_s <= FORGET_S or track.number in seen
+        ]
+        if self._look(tracks, time_s):
+            found = self._find(image, seen)
+            self._recognise(found, tracks, seen, time_s)
+        self._steps += 1
+
+        rows = []
+        self._tracks = []
+        for track in sorted(tracks, key=lambda t: t.number):
+            sighting = seen.get(track.number)
+            if sighting is not None:
+                rows.append(TrackRow(track.number, sighting.landmarks, sighting.appearance))
+                track = _update(track, sighting, time_s, alone=_alone(track.number, seen))
+            self._tracks.append(track)
+        return rows
+
+    def _follow(self, image: Image, time_s: float) -> dict[int, _Sighting]:
+        seen = {}
+        for track in self._tracks:
+            if track.lost:
+                continue
+            sighting = self._see(image, track.state)
+            if sighting is None:
+                continue
+            landmarks = sighting.landmarks
+            jump = track.motion.jump(time_s, landmarks.keypoints, landmarks.box)
+            if jump <= MAX_JUMP:
+                seen[track.number] = sighting
+        return seen
+
+    def _see(self, image: Image, state: Any) -> _Sighting | None:
+        result = self._backend.track(image, state)
+        if result is None or result[0].score < MIN_SCORE:
+            return None
+        landmarks, following = result
+        return _Sighting(landmarks, following, appearance(image, landmarks.keypoints))
+
+    def _part(self, seen: dict[int, _Sighting], time_s: float) -> None:
+        """Where two tracks show one person, keep the one whose person it is."""
+        tracks = {track.number: track for track in self._tracks}
+        numbers = sorted(seen)
+        for i, first in enumerate(numbers):
+            for second in numbers[i + 1 :]:
+                if first not in seen or second not in seen or not _same(seen[first], seen[second]):
+                    continue
+
+                def misfit(number: int) -> float:
+                    track, sighting = tracks[number], seen[number]
+                    landmarks = sighting.landmarks
+                    jump = track.motion.jump(time_s, landmarks.keypoints, landmarks.box)
+                    return jump + 0.3 * float(distance(track.appearance, sighting.appearance))
+
+                # Equal misfit: the older track has more behind it.
+                del seen[second if misfit(second) >= misfit(first) else first]
+
+    def _look(self, tracks: list[_Track], time_s: float) -> bool:
+        if not tracks or self._steps % DETECT_EVERY == 0:
+            return True
+        return any(track.lost and time_s - track.motion.time_s <= SEARCH_S for track in tracks)
+
+    def _find(self, image: Image, seen: dict[int, _Sighting]) -> list[_Sighting]:
+        """Poses of detected people that no track is following."""
+        followed = [place(s.landmarks.keypoints, s.landmarks.box) for s in seen.values()]
+        found: list[_Sighting] = []
+        for detection in self._backend.detect(image):
+            centre = (detection.box[:2] + detection.box[2:]) / 2.0
+            if any(np.linalg.norm(centre - known) < KNOWN * size for known, size in followed):
+                continue
+            sighting = self._see(image, self._backend.begin(detection))
+            if sighting is None or any(_same(sighting, s) for s in (*seen.values(), *found)):
+                continue
+            found.append(sighting)
+        return found
+
+    def _recognise(
+        self, found: list[_Sighting], tracks: list[_Track], seen: dict[int, _Sighting], time_s: float
+    ) -> None:
+        """Give each pose found to the lost track that it fits, or to a new one."""
+        lost = [i for i, track in enumerate(tracks) if track.lost]
+        cost = np.full((len(lost), len(found)), 1e3)
+        for row, index in enumerate(lost):
+            track = tracks[index]
+            reach = REACH + REACH_SPEED * (time_s - track.motion.time_s)
+            for column, sighting in enumerate(found):
+                landmarks = sighting.landmarks
+                jump = track.motion.jump(time_s, landmarks.keypoints, landmarks.box)
+                colour = float(distance(track.appearance, sighting.appearance))
+                if jump <= reach and colour <= MAX_COLOUR:
+                    cost[row, column] = jump / reach + colour
+        taken = set()
+        for row, column in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[row, column] < 1e3:
+                seen[tracks[lost[row]].number] = found[column]
+                taken.add(int(column))
+        for column, sighting in enumerate(found):
+            if column not in taken:
+                landmarks = sighting.landmarks
+                motion = Motion.start(time_s, landmarks.keypoints, landmarks.box)
+                tracks.append(_Track(self._next_number, sighting.state, motion, sighting.appearance))
+                seen[self._next_number] = sighting
+                self._next_number += 1
+
+    def pack(self) -> Arrays:
+        """Everything that the next `step` depends on, as arrays."""
+        arrays: Arrays = {
+            "counters": np.array([self._steps, self._next_number], np.int64),
+            "numbers": np.array([track.number for track in self._tracks], np.int64),
+            "lost": np.array([track.lost for track in self._tracks], np.bool_),
+        }
+        for i, track in enumerate(self._tracks):
+            arrays[f"{i}.motion"] = track.motion.pack()
+            arrays[f"{i}.appearance"] = track.appearance
+            if track.state is not None:
+                for name, value in self._backend.pack(track.state).items():
+                    arrays[f"{i}.state.{name}"] = value
+        return arrays
+
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where the tracker that `pack`ed these was."""
+        self._steps, self._next_number = (int(value) for value in arrays["counters"])
+        self._tracks = []
+        for i, (number, lost) in enumerate(zip(arrays["numbers"], arrays["lost"], strict=True)):
+            prefix = f"{i}.state."
+            packed = {name[len(prefix) :]: v for name, v in arrays.items() if name.startswith(prefix)}
+            self._tracks.append(
+                _Track(
+                    int(number),
+                    None if lost else self._backend.unpack(packed),
+                    Motion.unpack(arrays[f"{i}.motion"]),
+                    np.asarray(arrays[f"{i}.appearance"], np.float32),
+                )
+            )
+
+
+def _same(a: _Sighting, b: _Sighting) -> bool:
+    _, size_a = place(a.landmarks.keypoints, a.landmarks.box)
+    _, size_b = place(b.landmarks.keypoints, b.landmarks.box)
+    size = min(size_a, size_b)
+    return apart(a.landmarks.keypoints, b.landmarks.keypoints, size=size) < SAME_PERSON
+
+
+def _alone(number: int, seen: dict[int, _Sighting]) -> bool:
+    """Whether nobody else's box covers much of this one: then its colours are its own."""
+    box = seen[number].landmarks.box
+    area = max(float((box[2] - box[0]) * (box[3] - box[1])), 1.0)
+    for other, sighting in seen.items():
+        if other != number:
+            b = sighting.landmarks.box
+            width = min(box[2], b[2]) - max(box[0], b[0])
+            height = min(box[3], b[3]) - max(box[1], b[1])
+            if width > 0 and height > 0 and width * height > 0.2 * area:
+                return False
+    return True
+
+
+def _update(track: _Track, sighting: _Sighting, time_s: float, *, alone: bool) -> _Track:
+    landmarks = sighting.landmarks
+    return _Track(
+        track.number,
+        sighting.state,
+        track.motion.update(time_s, landmarks.keypoints, landmarks.box),
+        blend(track.appearance, sighting.appearance, share=0.1) if alone else track.appearance,
+    )
