@@ -8,6 +8,7 @@ triangles of a few pixels, so triangles are drawn in batches of equal bounding b
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,9 +68,7 @@ def _shade(surface: Surface, vertices: Floats) -> Floats:
     return np.asarray(surface.colours * (0.42 + 0.62 * lambert)[:, None], np.float32)
 
 
-def _rasterise(
-    surface: Surface, K: Floats, width: int, height: int, depth: Floats, colour: Floats
-) -> None:
+def _rasterise(surface: Surface, K: Floats, width: int, height: int, depth: Floats, colour: Floats) -> None:
     """Draw one surface into depth (H*W,) and colour (H*W, 3)."""
     vertices = np.asarray(surface.vertices, np.float32)
     z = vertices[:, 2]
@@ -96,12 +95,24 @@ def _rasterise(
     shaded = _shade(surface, vertices)[surface.faces[index]]
     largest = size.max(axis=1)
     edges = [0, 1, 2, 3, 4, 6, 8, 12, _BATCH]
-    for smaller, side in zip(edges, edges[1:], strict=False):
+    for smaller, side in itertools.pairwise(edges):
         batch = np.flatnonzero((largest > smaller) & (largest <= side))
         _fill(batch, side, side, corners, area, start, size, shaded, width, depth, colour)
     for one in np.flatnonzero(largest > _BATCH):
         batch = np.array([one])
-        _fill(batch, int(size[one, 0]), int(size[one, 1]), corners, area, start, size, shaded, width, depth, colour)
+        _fill(
+            batch,
+            int(size[one, 0]),
+            int(size[one, 1]),
+            corners,
+            area,
+            start,
+            size,
+            shaded,
+            width,
+            depth,
+            colour,
+        )
 
 
 def _fill(

@@ -101,14 +101,22 @@ def vertex_colours(body: FreeBody) -> NDArray[np.float64]:
         colour[np.isin(dominant, [INDEX[j] for j in members])] = _COLOURS[name]
     # Short sleeves end above the elbow, the collar at the base of the neck, trousers at the ankle.
     colour[(dominant == INDEX["neck"]) & (v[:, 1] < 1.405)] = _COLOURS["shirt"]
-    colour[(v[:, 1] < 0.115) & np.isin(dominant, [INDEX["left_knee"], INDEX["right_knee"]])] = _COLOURS["shoes"]
+    colour[(v[:, 1] < 0.115) & np.isin(dominant, [INDEX["left_knee"], INDEX["right_knee"]])] = _COLOURS[
+        "shoes"
+    ]
     colour[(v[:, 1] > 0.93) & (dominant == INDEX["pelvis"])] = _COLOURS["shirt"]
     head = np.isin(dominant, [INDEX["head"], INDEX["jaw"], INDEX["neck"]])
     crown = head & (v[:, 1] + 0.55 * (0.06 - v[:, 2]) > 1.645)
     nape = head & (v[:, 2] < 0.0) & (v[:, 1] > 1.535)
     colour[crown | nape] = _COLOURS["hair"]
     x = np.abs(v[:, 0])
-    brow = head & (v[:, 2] > 0.1) & (np.abs(v[:, 1] - 1.622 + 0.15 * np.abs(x - 0.03)) < 0.005) & (x > 0.012) & (x < 0.05)  # noqa: E501
+    brow = (
+        head
+        & (v[:, 2] > 0.1)
+        & (np.abs(v[:, 1] - 1.622 + 0.15 * np.abs(x - 0.03)) < 0.005)
+        & (x > 0.012)
+        & (x < 0.05)
+    )
     colour[brow] = _COLOURS["hair"]
     for side in ("left", "right"):
         eye = dominant == INDEX[f"{side}_eye_smplhf"]
@@ -125,7 +133,9 @@ def _scene(body: FreeBody) -> tuple[Any, Any]:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
 
-    def add(name: str, vertices: NDArray[np.float64], faces: list[list[int]], colours: NDArray[np.float64]) -> Any:
+    def add(
+        name: str, vertices: NDArray[np.float64], faces: list[list[int]], colours: NDArray[np.float64]
+    ) -> Any:
         mesh = bpy.data.meshes.new(name)
         mesh.from_pydata((vertices @ _BLENDER_FROM_WORLD.T).tolist(), [], faces)
         layer = mesh.color_attributes.new("Colour", "FLOAT_COLOR", "POINT")
@@ -174,9 +184,7 @@ def render(folder: Path, *, every: int = 1) -> list[Path]:
     bpy, mesh = _scene(body)
     paths = []
     for i in range(0, len(sequence), every):
-        vertices = body.posed(
-            sequence.poses[i], sequence.trans[i], sequence.rest_joints, sequence.arkit[i]
-        )
+        vertices = body.posed(sequence.poses[i], sequence.trans[i], sequence.rest_joints, sequence.arkit[i])
         mesh.vertices.foreach_set("co", (vertices @ _BLENDER_FROM_WORLD.T).astype(np.float32).ravel())
         mesh.update()
         path = folder / f"{i:04d}.png"
@@ -218,9 +226,13 @@ def encode(pictures: list[Path], out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=OUT, help="folder for sample.mp4 and truth.npz")
-    parser.add_argument("--stills", type=int, metavar="EVERY", help="only write every n-th frame as PNG into OUT")
+    parser.add_argument(
+        "--stills", type=int, metavar="EVERY", help="only write every n-th frame as PNG into OUT"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("LIBGL_ALWAYS_SOFTWARE", "1")

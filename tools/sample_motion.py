@@ -141,7 +141,9 @@ def _arms(t: Array, local: Array) -> None:
     _arm(t, local, "right", _RIGHT_ARM, np.zeros_like(t), np.zeros_like(t))
 
 
-def _arm(t: Array, local: Array, side: str, keys: Sequence[tuple[float, ...]], sway: Array, hand: Array) -> None:
+def _arm(
+    t: Array, local: Array, side: str, keys: Sequence[tuple[float, ...]], sway: Array, hand: Array
+) -> None:
     """Rotations of collar, shoulder, elbow and wrist that point the arm along the keys."""
     table = _curve(t, *keys)
     upper, fore, twist = _unit(table[:, :3]), table[:, 3:6].copy(), table[:, 6]
@@ -167,7 +169,9 @@ def _arm(t: Array, local: Array, side: str, keys: Sequence[tuple[float, ...]], s
 
 
 def _hands(t: Array, local: Array) -> None:
-    open_left = _curve(t, (0, 0.1), (0.9, 0.1), (1.2, 1), (1.9, 1), (2.2, 0.2), (2.8, 0.3), (3.1, 0.8), (4, 0.15))
+    open_left = _curve(
+        t, (0, 0.1), (0.9, 0.1), (1.2, 1), (1.9, 1), (2.2, 0.2), (2.8, 0.3), (3.1, 0.8), (4, 0.15)
+    )
     open_right = _curve(t, (0, 0.15), (1.9, 0.1), (2.3, 0.9), (2.6, 0.7), (3.1, 0.85), (3.6, 0.2), (4, 0.1))
     for side, amount in (("left", open_left), ("right", open_right)):
         for finger, order in (("index", 0.0), ("middle", 0.33), ("ring", 0.67), ("pinky", 1.0)):
@@ -211,16 +215,30 @@ def _legs(t: Array, local: Array, rest: Array) -> tuple[Array, Array]:
             np.zeros_like(t),
         ),
     }
-    shift = _curve(t, (0, -0.01), (0.5, -0.075), (0.75, -0.06), (1.15, 0.12), (1.8, 0.12), (2.4, 0.06), (4, 0.06))
-    forward_ = _curve(t, (0, 0), (0.55, 0), (1.15, 0.055), (2.5, 0.04), (3.1, -0.10), (3.25, -0.10), (3.8, 0.03), (4, 0.03))
-    drop = _curve(t, (0, 0.004), (0.8, 0.012), (1.3, 0.006), (2.1, 0.006), (2.45, 0.03), (3.07, 0.24), (3.2, 0.24), (3.75, 0.012), (4, 0.008))  # noqa: E501
+    shift = _curve(
+        t, (0, -0.01), (0.5, -0.075), (0.75, -0.06), (1.15, 0.12), (1.8, 0.12), (2.4, 0.06), (4, 0.06)
+    )
+    forward_ = _curve(
+        t, (0, 0), (0.55, 0), (1.15, 0.055), (2.5, 0.04), (3.1, -0.10), (3.25, -0.10), (3.8, 0.03), (4, 0.03)
+    )
+    drop = _curve(
+        t,
+        (0, 0.004),
+        (0.8, 0.012),
+        (1.3, 0.006),
+        (2.1, 0.006),
+        (2.45, 0.03),
+        (3.07, 0.24),
+        (3.2, 0.24),
+        (3.75, 0.012),
+        (4, 0.008),
+    )
     pelvis = np.stack([shift, rest[0, 1] - drop, forward_], axis=-1)
 
     ankles, toes, soles = {}, {}, {}
     for side, (x, z, turn, heel, height) in feet.items():
         ankle, ball = rest[INDEX[f"{side}_ankle"]], rest[INDEX[f"{side}_foot"]]
-        outward = 0.0 if side == "left" else 0.0
-        soles[side] = _turn(1, turn + outward) @ _turn(0, heel)
+        soles[side] = _turn(1, turn) @ _turn(0, heel)
         place = np.stack([x, ball[1] + height + 0.02 * np.maximum(-heel, 0) / 10, z], axis=-1)
         ankles[side] = place + soles[side] @ (ankle - ball)
         toes[side] = _turn(0, -np.maximum(heel, 0) * (1 - lift if side == "left" else 1))
@@ -261,7 +279,9 @@ def _leg(local: Array, side: str, pelvis: Array, ankle: Array, sole: Array, turn
     line = ankle - hip
     d = np.linalg.norm(line, axis=-1)
     if (d > 0.99999 * (a + b)).any():
-        raise ValueError(f"{side} leg: frame {int(np.argmax(d))} is out of reach by {(d - a - b).max():.4f} m")
+        raise ValueError(
+            f"{side} leg: frame {int(np.argmax(d))} is out of reach by {(d - a - b).max():.4f} m"
+        )
     along = line / d[:, None]
     # The knee bends towards where the foot points, half way to where the pelvis faces.
     yaw = 0.65 * turn + 0.35 * _pelvis_angles(times())[0]
