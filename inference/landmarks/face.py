@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The face: MediaPipe's face_detection_short_range (128) and face_landmark (192, 468 points).
+
+The detector looks only around the head that the body has, and only when the face was lost;
+otherwise the region follows the face's own points, moved along with the body's nose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models import embedded, session
+from . import anchors
+from .crop import Picture, Roi, planes, upright_angle
+from .pose import NOSE, Pose
+
+DETECTOR_SIDE = 128
+SIDE = 192
+FOUND = 0.5
+PRESENT = 0.5
+
+# MediaPipe's mesh at the 68 places of iBUG 300-W: jaw line from the right ear to the left,
+# brows, bridge and base of the nose, eyes from the outer right corner, outer and inner lips.
+IBUG = np.array([
+    127, 234, 93, 132, 58, 136, 150, 176, 152, 400, 379, 365, 288, 361, 323, 454, 356,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
+    168, 197, 5, 4, 98, 97, 2, 326, 327,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178,
+])  # fmt: skip
+_RIGHT_EYE_CORNER, _LEFT_EYE_CORNER = 33, 263
+# Metres between the outer corners of an adult's eyes: what turns the mesh into metres.
+_EYE_CORNERS_M = 0.089
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face's 68 points in one frame."""
+
+    points: NDArray[np.float64]  # (68, 2) pixels
+    metres: NDArray[np.float64]  # (68, 3) camera axes, origin in the middle of the points
+    presence: float  # 0 to 1: that a face is there
+    next_roi: Roi  # where to look in the next frame
+
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        return np.asarray(self.points.mean(axis=0), dtype=np.float64)
+
+
+class FaceNetworks:
+    def __init__(self, *, threads: int) -> None:
+        self._detector = session(embedded("face_detection"), threads=threads)
+        self._landmark = session(embedded("face_landmark"), threads=threads)
+        self._detector_input = self._detector.get_inputs()[0].name
+        self._landmark_input = self._landmark.get_inputs()[0].name
+        self._anchors = anchors.grid(DETECTOR_SIDE, (8, 16, 16, 16))
+
+    def locate(self, picture: Picture, pose: Pose) -> Roi | None:
+        """The face's region around the body's head. None if no face is seen there."""
+        around = region_from_pose(pose)
+        inputs = planes(picture.cut(around, DETECTOR_SIDE), symmetric=True)
+        values, logits = self._detector.run(["boxes", "scores"], {self._detector_input: inputs})
+        _, points, scores = anchors.decode(values[0], logits.reshape(-1), self._anchors, threshold=FOUND)
+        nose = pose.points[NOSE]
+        best: tuple[float, Roi] | None = None
+        for spots, score in zip(points, scores, strict=True):
+            eyes_nose_mouth_ears = around.to_image(spots, DETECTOR_SIDE)
+            right_eye, left_eye = eyes_nose_mouth_ears[:2]
+            middle = (eyes_nose_mouth_ears.min(axis=0) + eyes_nose_mouth_ears.max(axis=0)) / 2
+            size = float(np.ptp(eyes_nose_mouth_ears, axis=0).max())
+            if np.hypot(*(eyes_nose_mouth_ears[2] - nose)) > size:
+                continue  # somebody else's
+            angle = upright_angle(right_eye, left_eye) - np.pi / 2
+            roi = Roi(float(middle[0]), float(middle[1]), size, angle).scaled(2.0, up=0.1)
+            if best is None or score > best[0]:
+                best = float(score), roi
+        return best[1] if best else None
+
+    def read(self, picture: Picture, roi: Roi) -> Face:
+        """The face in the region, whether or not one is there."""
+        inputs = planes(picture.cut(roi, SIDE))
+        landmarks, logit = self._landmark.run(["landmarks", "score"], {self._landmark_input: inputs})
+        mesh = landmarks.reshape(468, 3).astype(np.float64)
+        points = roi.to_image(mesh, SIDE)
+        turned = roi.turn(mesh)
+        corners = turned[_LEFT_EYE_CORNER] - turned[_RIGHT_EYE_CORNER]
+        metres = turned[IBUG] * (_EYE_CORNERS_M / max(float(np.linalg.norm(corners)), 1e-6))
+        return Face(
+            points=points[IBUG],
+            metres=metres - metres.mean(axis=0),
+            presence=float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60)))),
+            next_roi=_around(points),
+        )
+
+
+def region_from_pose(pose: Pose) -> Roi:
+    """The head's surroundings for the detector: three times what eyes, ears and mouth span."""
+    points = pose.points[:11]
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle = (low + high) / 2
+    size = max(float((high - low).max()), 0.1 * pose.pixels_per_metre)
+    return Roi(float(middle[0]), float(middle[1]), 3.0 * size, 0.0)
+
+
+def _around(mesh: NDArray[np.float64]) -> Roi:
+    """Where to look in the next frame: around all points, upright by the eyes, half as much again."""
+    angle = upright_angle(mesh[_RIGHT_EYE_CORNER], mesh[_LEFT_EYE_CORNER]) - np.pi / 2
+    turn = Roi(0.0, 0.0, 1.0, angle).rotation
+    local = mesh @ turn
+    low, high = local.min(axis=0), local.max(axis=0)
+    middle = turn @ ((low + high) / 2)
+    return Roi(float(middle[0]), float(middle[1]), 1.5 * float((high - low).max()), angle)
+
+
+def on_its_head(face: Face, pose: Pose) -> bool:
+    """Whether this face is this body's: its middle near the body's nose and eyes."""
+    size = face.next_roi.size / 1.5
+    head = pose.points[:7].mean(axis=0)
+    return float(np.hypot(*(face.middle - head))) < 0.6 * size
