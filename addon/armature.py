@@ -149,9 +149,7 @@ def rest_of(armature: bpy.types.Object) -> RigRest:
     RigError if it is no armature, or lacks one of the 22 body joints; it says what matched.
     """
     if armature.type != "ARMATURE":
-        raise RigError(
-            f"{armature.name}: is a {armature.type.lower()}, not an armature; pick the armature of the character"
-        )
+        raise RigError(f"{armature.name}: is a {armature.type.lower()}; pick the armature of the character")
     bones = armature.data.bones
     missing = [name for name in JOINT_NAMES[:BODY_JOINT_COUNT] if name not in bones]
     if missing:

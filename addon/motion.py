@@ -31,7 +31,7 @@ def write_motion(
     only the length of the rig's legs scales the path that it travels.
     """
     rig = rest_of(armature)
-    turn, scale = _placed(armature)
+    turn = _turn(armature)
     poses = sequence.poses.reshape(len(sequence), JOINT_COUNT, 3)
     local = quaternions.to_matrix(timeline.sample_rotations(quaternions.from_axis_angle(poses)))
     pelvis = timeline.sample(sequence.rest_joints[0] + sequence.trans)
@@ -60,14 +60,14 @@ def write_motion(
     return [JOINT_NAMES[j] for j in range(JOINT_COUNT) if j not in rig.joints]
 
 
-def _placed(armature: bpy.types.Object) -> tuple[Array, float]:
-    """Rotation (3, 3) and scale of the armature's object in the world."""
+def _turn(armature: bpy.types.Object) -> Array:
+    """Rotation (3, 3) of the armature's object in the world."""
     bpy.context.view_layer.update()
     _, rotation, scale = armature.matrix_world.decompose()
     if min(scale) <= 0.0 or max(scale) - min(scale) > 1e-4 * max(scale):
         shown = ", ".join(f"{s:.4g}" for s in scale)
         raise RigError(f"{armature.name}: scaled differently along its axes ({shown}); apply its scale first")
-    return np.array(rotation.to_matrix(), dtype=np.float64), float(scale[0])
+    return np.array(rotation.to_matrix(), dtype=np.float64)
 
 
 def _leg_ratio(source_rest: Array, rig: RigRest) -> float:

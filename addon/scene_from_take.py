@@ -35,6 +35,7 @@ class Footage:
     path: Path
     size: tuple[int, int]  # pixels, as shown (after the phone's rotation)
     fps: float
+    rotation_deg: int = 0  # what the file says about turning it, clockwise
 
 
 @dataclass

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A take from disk into Blender: the one function behind the operators and the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..inference.errors import RigError, TakeError, VideoError
+from ..inference.take import Take
+from . import scene_from_take
+from .scene_from_take import ApplyReport, Footage, Person
+
+NEW = "new"
+
+
+def apply_take(
+    take_path: Path | str,
+    *,
+    rig: str = NEW,
+    out: Path | None,
+    people: str = "all",
+) -> ApplyReport:
+    """Apply a take in a Blender that has no window, and save a .blend.
+
+    rig: `new` for new SMPL-X armatures with bodies in an empty scene, or `FILE.blend:Armature`
+    for one person on an armature with SMPL-X's bone names in that file, which itself is only
+    written where `out` names it. people: `all`, or `main`. out: the .blend to write (Blender keeps
+    one that was there as .blend1); None keeps the result in this process only.
+
+    Raises TakeError, RigError.
+    """
+    take = Take.open(take_path)
+    chosen = read_people(take, people)
+    if rig == NEW:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        report = apply_new(bpy.context.scene, take, chosen)
+    else:
+        armature = open_rig(rig)
+        report = apply_to(bpy.context.scene, armature, take, chosen)
+    if out is not None:
+        _save(out)
+        report.saved = out
+    return report
+
+
+def read_people(take: Take, people: str = "all") -> list[Person]:
+    """The people of a take with their motion, the main one first. TakeError if there are none."""
+    if people not in ("all", "main"):
+        raise TakeError(f"people: expected all or main, got {people!r}")
+    records = sorted(take.people, key=lambda record: not record.main)
+    if people == "main":
+        records = records[:1]
+    if not records:
+        why = "nobody was found in the video" if take.status == "no_person" else "it is not finished"
+        raise TakeError(f"{take.path.name}: has no people to apply ({why}); capture the video again")
+    return [Person(record.name, record.colour, take.sequence(record)) for record in records]
+
+
+def footage_of(take: Take) -> Footage:
+    """The video behind a take, wherever it is now; a missing one is noted when it is shown."""
+    try:
+        path = take.video_file()
+    except VideoError:
+        path = Path(take.video.path)
+    return Footage(path, (take.video.width, take.video.height), take.video.fps, take.video.rotation_deg)
+
+
+def apply_new(scene: bpy.types.Scene, take: Take, people: list[Person]) -> ApplyReport:
+    """New armatures with bodies, and the camera over the video, in `scene`.
+
+    A scene in which nothing is animated yet takes the video's frame rate and picture size.
+    """
+    footage = footage_of(take)
+    if not bpy.data.actions:
+        scene_from_take.match_scene(scene, footage)
+    report = scene_from_take.add_people(scene, people, footage, title=take.path.stem)
+    report.warnings.extend(take.warnings)
+    return report
+
+
+def apply_to(
+    scene: bpy.types.Scene, armature: bpy.types.Object, take: Take, people: list[Person]
+) -> ApplyReport:
+    """The main person onto an armature that is there, with SMPL-X's bone names."""
+    report = scene_from_take.animate(scene, armature, people[0], title=take.path.stem)
+    if len(people) > 1:
+        others = ", ".join(person.name for person in people[1:])
+        report.warnings.append(f"one armature takes one person: {people[0].name}; not applied: {others}")
+    report.warnings.extend(take.warnings)
+    return report
+
+
+def open_rig(rig: str) -> bpy.types.Object:
+    """Open FILE.blend of `FILE.blend:Armature` and return the armature. RigError says what is there."""
+    file, colon, name = rig.rpartition(":")
+    path = Path(file)
+    if not colon or path.suffix != ".blend":
+        raise RigError(f"rig: expected new or FILE.blend:Armature, got {rig!r}")
+    if not path.is_file():
+        raise RigError(f"{path}: no such file; check the path of the rig")
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False)
+    except RuntimeError as error:
+        raise RigError(f"{path}: Blender could not open it ({error})") from error
+    armature = bpy.context.scene.objects.get(name)
+    if armature is None or armature.type != "ARMATURE":
+        there = [ob.name for ob in bpy.context.scene.objects if ob.type == "ARMATURE"]
+        raise RigError(
+            f"{path.name}: has no armature named {name!r} in its scene; "
+            f"it has {', '.join(there) or 'no armature at all'}"
+        )
+    return armature
+
+
+def _save(out: Path) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        bpy.ops.wm.save_as_mainfile(filepath=str(out.resolve()), check_existing=False)
+    except (OSError, RuntimeError) as error:
+        raise TakeError(f"{out}: could not be written ({error}); choose another folder") from error

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the animator sets for a capture. It is saved with the scene."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import bpy
+
+from ..inference.errors import VideoError
+from .jobs import CaptureRequest
+from .preferences import threads
+
+_FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
+
+
+class RotocapSettings(bpy.types.PropertyGroup):
+    video: bpy.props.StringProperty(
+        name="Video",
+        description="The video to capture from",
+        subtype="FILE_PATH",
+    )
+    take: bpy.props.StringProperty(
+        name="Take",
+        description="The folder that keeps the capture. A capture that was interrupted goes on in it",
+        subtype="DIR_PATH",
+    )
+    width: bpy.props.IntProperty(options={"HIDDEN"})
+    height: bpy.props.IntProperty(options={"HIDDEN"})
+    people: bpy.props.EnumProperty(
+        name="People",
+        description="Whom to capture",
+        items=(
+            ("all", "Everybody", "Every person in the video gets an armature"),
+            ("main", "Main Person", "Only the person who is in the picture longest and largest"),
+        ),
+        default="all",
+    )
+    use_range: bpy.props.BoolProperty(
+        name="Part of the Video",
+        description="Capture only from one frame of the video to another",
+    )
+    first: bpy.props.IntProperty(
+        name="First Frame",
+        description="The video's frame to begin with, counted from 1",
+        default=1,
+        min=1,
+    )
+    last: bpy.props.IntProperty(
+        name="Last Frame",
+        description="The video's frame to end with",
+        default=250,
+        min=1,
+    )
+    use_lens: bpy.props.BoolProperty(
+        name="Known Lens",
+        description="Give the focal length, if you know it. Otherwise a usual phone lens is assumed",
+    )
+    lens_mm: bpy.props.FloatProperty(
+        name="Focal Length",
+        description="As for a full-frame camera: a phone's main camera is about 26 mm",
+        default=26.0,
+        min=5.0,
+        max=1000.0,
+        unit="CAMERA",
+    )
+    use_height: bpy.props.BoolProperty(
+        name="Known Height",
+        description="Give the main person's height, so that the character's path has the right length",
+    )
+    height_m: bpy.props.FloatProperty(
+        name="Height",
+        description="How tall the main person is",
+        default=1.70,
+        min=0.5,
+        max=2.6,
+        unit="LENGTH",
+    )
+    apply_when_done: bpy.props.BoolProperty(
+        name="Apply When Done",
+        description="Make an armature with a body for every person as soon as the capture is finished",
+        default=True,
+    )
+
+
+def default_take(video: Path) -> Path:
+    """The take beside its video."""
+    return video.with_suffix(".take")
+
+
+def request(context: bpy.types.Context) -> CaptureRequest:
+    """The capture that the scene's settings ask for. VideoError if there is no video to capture."""
+    settings = context.scene.rotocap
+    if not settings.video:
+        raise VideoError("No video yet: import one first")
+    video = Path(bpy.path.abspath(settings.video))
+    if not video.is_file():
+        raise VideoError(f"{video}: no such file; import the video again")
+    take = Path(bpy.path.abspath(settings.take)) if settings.take else default_take(video)
+    if settings.use_range and settings.last < settings.first:
+        raise VideoError(f"Frames {settings.first} to {settings.last}: the last one comes before the first")
+    focal_px = None
+    if settings.use_lens:
+        diagonal = math.hypot(settings.width, settings.height)
+        if diagonal == 0.0:
+            raise VideoError("The size of the video is not known, and the lens needs it: import it again")
+        focal_px = settings.lens_mm / _FULL_FRAME_DIAGONAL_MM * diagonal
+    return CaptureRequest(
+        video=video,
+        out=take,
+        people=settings.people,
+        start_frame=settings.first - 1 if settings.use_range else None,
+        end_frame=settings.last if settings.use_range else None,
+        focal_px=focal_px,
+        height_m=settings.height_m if settings.use_height else None,
+        threads=threads(context),
+    )

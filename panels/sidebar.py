@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Rotocap tab in the 3D viewport's sidebar: drawing only."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..addon import jobs
+
+_QUICK_START = (
+    "1. Import a video of a person.",
+    "2. Press Capture. Esc stops and keeps.",
+    "3. The body appears over the video.",
+    "4. Look through the camera and play.",
+)
+
+_ICONS = {"done": "CHECKMARK", "partial": "CHECKMARK", "stopped": "PAUSE", "failed": "ERROR"}
+
+
+class _SidebarPanel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Rotocap"
+
+
+class ROTOCAP_PT_video(_SidebarPanel, bpy.types.Panel):
+    bl_label = "Video"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.rotocap
+        layout.operator("rotocap.import_video", icon="FILE_MOVIE")
+        if settings.video:
+            layout.prop(settings, "video", text="")
+
+
+class ROTOCAP_PT_capture(_SidebarPanel, bpy.types.Panel):
+    bl_label = "Capture"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.rotocap
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "people")
+        _optional(layout, settings, "use_range", "first", "last")
+        _optional(layout, settings, "use_lens", "lens_mm")
+        _optional(layout, settings, "use_height", "height_m")
+        layout.prop(settings, "apply_when_done")
+        job = jobs.current()
+        if job is not None and job.outcome is None:
+            layout.progress(factor=job.state.fraction, text=job.state.text())
+            layout.operator("rotocap.stop_capture", icon="CANCEL")
+            return
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("rotocap.capture", icon="REC")
+        if job is not None and job.outcome is not None:
+            _result(layout, job.outcome)
+
+
+def _optional(layout: bpy.types.UILayout, settings: object, switch: str, *values: str) -> None:
+    layout.prop(settings, switch)
+    if getattr(settings, switch):
+        column = layout.column(align=True)
+        for value in values:
+            column.prop(settings, value)
+
+
+def _result(layout: bpy.types.UILayout, outcome: jobs.Outcome) -> None:
+    box = layout.box()
+    box.label(text=outcome.message, icon=_ICONS[outcome.status])
+    for warning in outcome.warnings:
+        box.label(text=warning, icon="INFO")
+
+
+class ROTOCAP_PT_apply(_SidebarPanel, bpy.types.Panel):
+    bl_label = "Apply"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.prop(context.scene.rotocap, "take", text="Take")
+        column = layout.column(align=True)
+        column.operator("rotocap.apply_new_armature", icon="OUTLINER_OB_ARMATURE")
+        column.operator("rotocap.apply_to_armature", icon="ARMATURE_DATA")
+
+
+class ROTOCAP_PT_quick_start(_SidebarPanel, bpy.types.Panel):
+    bl_label = "Quick Start"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column(align=True)
+        for line in _QUICK_START:
+            column.label(text=line)
+        column.separator()
+        column.label(text="Your video stays on this machine.", icon="LOCKED")
