@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .body import FreeBody
 from .errors import TakeError
+from .landmarks.draw import draw_keypoints
 from .progress import Meter, Progress
 from .raster import Image, Surface, draw
 from .sequence import SmplxSequence
@@ -26,7 +27,6 @@ from .side_view import BACKGROUND, SideView, camera_at
 from .skeleton import BODY_JOINT_COUNT, INDEX, JOINT_NAMES
 from .take import Take
 from .video import VideoReader, probe
-from .wholebody import BODY_EDGES, HAND_EDGES
 
 Array = NDArray[np.float64]
 
@@ -89,8 +89,8 @@ class Painter:
 
     def cell(self, index: int, time_s: float, image: Image) -> Image:
         """The three panels (H, W, 3) for a frame of the video."""
-        small = cv2.resize(image, self._layout.picture, interpolation=cv2.INTER_AREA)
-        seen = small.copy()
+        small = np.asarray(cv2.resize(image, self._layout.picture, interpolation=cv2.INTER_AREA), np.uint8)
+        seen: Image = small.copy()
         overlay, side, labels = [], [], []
         present = [
             (p, rows[index], c)
@@ -258,22 +258,6 @@ def _body_colours(body: FreeBody, person: tuple[int, int, int]) -> NDArray[np.fl
         elif name.startswith("right_"):
             joints[j] = _RIGHT
     return np.asarray(body.weights @ joints.astype(np.float32))
-
-
-def draw_keypoints(image: Image, points: Array) -> None:
-    for a, b in (
-        *BODY_EDGES,
-        *((91 + i, 91 + j) for i, j in HAND_EDGES),
-        *((112 + i, 112 + j) for i, j in HAND_EDGES),
-    ):
-        if min(points[a, 2], points[b, 2]) > 0.1:
-            cv2.line(
-                image,
-                *(tuple(int(v) for v in points[k, :2].round()) for k in (a, b)),
-                (90, 230, 90),
-                1,
-                cv2.LINE_AA,
-            )
 
 
 def _name(image: Image, person: Shown, points: Array) -> None:
