@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-def main() -> int: return 0
+"""The command line: `rotocap capture`, `apply`, `review`, `info`, `models`."""
+
+from __future__ import annotations
+
+from .main import main
+
+__all__ = ["main"]

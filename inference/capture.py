@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import chunks, fit, world
 from .camera import intrinsics
-from .errors import Cancelled, NoPersonError, RotocapError, TakeError
+from .errors import Cancelled, NoPersonError, RotocapError, TakeError, VideoError
 from .people import identity, swaps
 from .people.backend import LandmarkBackend
 from .people.track import TrackLandmarks, gaps
@@ -44,6 +44,8 @@ class CaptureOptions:
     out: Path  # the take's folder, NAME.take
     start_frame: int = 0
     end_frame: int | None = None  # the first frame not read; None: to the end
+    start_s: float | None = None  # the same in seconds, by the average rate; instead of frames
+    end_s: float | None = None
     stride: int = 1  # every stride-th frame is read
     people: str = "all"  # or main: who is seen longest and largest
     focal_px: float | None = None
@@ -98,16 +100,27 @@ def _check(options: CaptureOptions) -> None:
         raise RotocapError(f"device: expected cpu, the only one so far, got {options.device!r}")
     if options.height_m is not None and not 0.4 <= options.height_m <= 2.6:
         raise RotocapError(f"height: expected 0.4 to 2.6 metres, got {options.height_m:g}")
-    if options.threads < 1:
-        raise RotocapError(f"threads: expected at least 1, got {options.threads}")
+    for name in ("threads", "stride"):
+        if getattr(options, name) < 1:
+            raise RotocapError(f"{name}: expected at least 1, got {getattr(options, name)}")
+    if (options.start_s is not None and options.start_frame) or (
+        options.end_s is not None and options.end_frame is not None
+    ):
+        raise RotocapError("the range was given in seconds and in frames; give one of them")
 
 
 def _opened(options: CaptureOptions, info: VideoInfo, name: str, hashes: dict[str, str]) -> Take:
     """The take to go on with, or a new one."""
     video = VideoRecord.of(info)
+    start_frame = options.start_frame if options.start_s is None else round(options.start_s * info.fps)
+    end_frame = options.end_frame if options.end_s is None else round(options.end_s * info.fps)
+    if start_frame < 0 or (end_frame is not None and end_frame <= start_frame):
+        raise VideoError(
+            f"frames {start_frame} to {end_frame}: nothing lies between; choose an end after the start"
+        )
     read = ReadSettings(
-        start_frame=options.start_frame,
-        end_frame=options.end_frame,
+        start_frame=start_frame,
+        end_frame=end_frame,
         stride=options.stride,
         backend=name,
         models=hashes,
@@ -126,7 +139,7 @@ def _opened(options: CaptureOptions, info: VideoInfo, name: str, hashes: dict[st
             video=video,
             read=read,
             solve=solve,
-            next_frame=options.start_frame,
+            next_frame=start_frame,
             versions=_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`rotocap review`: a take beside its video, to look at."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .progress_line import ProgressLine
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+EPILOG = """\
+examples:
+  rotocap review walk.take --out walk.png
+  rotocap review walk.take --out walk.png --every 10
+  rotocap review walk.take --out walk.mp4
+"""
+
+
+def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "review",
+        help="draw a take beside its video, as a sheet or a film",
+        description="Draw a take beside its video: the skeleton over the picture, and the body.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("take", metavar="TAKE", type=Path, help="a folder that `rotocap capture` wrote")
+    command.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="sheet.png (or .jpg) or film.mp4"
+    )
+    command.add_argument("--every", metavar="N", type=int, help="every N-th frame only")
+    command.add_argument(
+        "--columns", metavar="N", type=int, default=2, help="cells side by side on a sheet (default 2)"
+    )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..inference.review import review
+
+    with ProgressLine() as line:
+        written = review(
+            options.take, options.out, every=options.every, columns=options.columns, progress=line
+        )
+    print(written)
+    return 0
