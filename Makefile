@@ -37,10 +37,10 @@ test-all: test ## the tests in Blender on 4.2 and 5.0 as well (bpy wheels, 0.5 G
 test-gui: extension ## drive the add-on in a real window (Debian's Blender in a chroot; needs root)
 	@tools/gui_chroot.sh
 
-lint: setup ## ruff, and mypy --strict on the cores
+lint: setup ## ruff, and mypy --strict on the cores and the command line
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@MYPYPATH=build/typing $(VENV)/bin/mypy -p rotocap.inference -p rotocap.retarget
+	@MYPYPATH=build/typing $(VENV)/bin/mypy -p rotocap.inference -p rotocap.retarget -p rotocap.cli
 
 extension: models ## one zip a platform into dist/
 	@$(PY) -m rotocap.tools.build_extension
