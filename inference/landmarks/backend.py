@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Body, hands and face of one person, put together as 133 points."""
+"""The embedded networks together: people are found, and each is followed with hands and face."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .. import wholebody
 from . import pose as body
+from .assembly import PersonLandmarks, assemble
 from .crop import Image, Picture
 from .face import PRESENT as FACE_PRESENT
 from .face import Face, FaceNetworks, on_its_head
 from .hands import PRESENT as HAND_PRESENT
-from .hands import Hand, HandNetworks, Side, at_its_wrist, looks_like, same_place
+from .hands import Hand, HandNetworks, Side, at_its_wrist, same_place
 from .person_detector import Detection, PersonDetector
 from .pose import Pose, PoseNetwork
 from .state import Followed, PersonState
@@ -25,20 +24,6 @@ from .state import Followed, PersonState
 _IN_SIGHT = 0.1
 # A part that stays lost is looked for in every frame at first, then in every third.
 _EAGER, _EVERY = 10, 3
-# What the body's own knuckles are worth beside those of the hand network.
-_STAND_IN = 0.5
-# Thumb, first and little finger: the body's points, and their places in a hand.
-_KNUCKLES = ((body.LEFT_INDEX, 5), (body.LEFT_PINKY, 17), (body.LEFT_THUMB, 2))
-
-
-@dataclass(frozen=True)
-class PersonLandmarks:
-    """One person in one frame, as `wholebody` describes the arrays."""
-
-    keypoints: NDArray[np.float32]  # (133, 3)
-    points3d: NDArray[np.float32]  # (133, 3)
-    box: NDArray[np.float32]  # (4,) x0, y0, x1, y1 pixels around the body's certain points
-    score: float  # 0 to 1: that a person is there
 
 
 class MediapipeBackend:
@@ -127,66 +112,13 @@ class MediapipeBackend:
             if state.face is not None:
                 face = self._face_at(picture, pose, state.face.at(pose.points[body.NOSE]))
             if face is None and _worth_looking(state.lost_face):
-                roi = self._face.locate(picture, pose)
-                face = None if roi is None else self._face_at(picture, pose, roi)
+                face = self._face_at(picture, pose, self._face.locate(picture, pose))
         followed = None if face is None else Followed(face.next_roi, _point(pose, body.NOSE))
         return face, replace(state, face=followed, lost_face=0 if face else state.lost_face + 1)
 
     def _face_at(self, picture: Picture, pose: Pose, roi: Any) -> Face | None:
         face = self._face.read(picture, roi)
         return face if face.presence >= FACE_PRESENT and on_its_head(face, pose) else None
-
-
-def assemble(
-    pose: Pose, hands: list[Hand | None], face: Face | None, *, size: tuple[int, int]
-) -> PersonLandmarks:
-    """133 points of a person in a picture of `size` (width, height)."""
-    keypoints = np.zeros((wholebody.COUNT, 3))
-    points3d = np.full((wholebody.COUNT, 3), np.nan)
-    known = np.flatnonzero(body.WHOLEBODY >= 0)
-    source = body.WHOLEBODY[known]
-    keypoints[known, :2] = pose.points[source]
-    keypoints[known, 2] = pose.certainty[source]
-    points3d[known] = pose.metres[source]
-
-    for side, part in ((Side.LEFT, wholebody.LEFT_HAND), (Side.RIGHT, wholebody.RIGHT_HAND)):
-        hand = hands[side]
-        if hand is not None:
-            keypoints[part, :2] = hand.points
-            keypoints[part, 2] = hand.presence * min(1.0, 0.5 + looks_like(hand, side))
-            points3d[part] = hand.metres
-        else:
-            _stand_in(keypoints[part], points3d[part], pose, side)
-    if face is not None:
-        keypoints[wholebody.FACE, :2] = face.points
-        keypoints[wholebody.FACE, 2] = face.presence
-        points3d[wholebody.FACE] = face.metres
-
-    outside = ~((keypoints[:, :2] >= -0.5) & (keypoints[:, :2] <= np.array(size) - 0.5)).all(axis=1)
-    keypoints[outside, 2] = 0.0
-    return PersonLandmarks(
-        keypoints=keypoints.astype(np.float32),
-        points3d=points3d.astype(np.float32),
-        box=_box(keypoints[:23], pose).astype(np.float32),
-        score=pose.presence,
-    )
-
-
-def _stand_in(keypoints: NDArray[np.float64], points3d: NDArray[np.float64], pose: Pose, side: Side) -> None:
-    """The body's wrist and knuckles in place of a lost hand, so that it still points somewhere."""
-    wrist = body.LEFT_WRIST + side
-    for source, place in ((body.LEFT_WRIST, 0), *_KNUCKLES):
-        source += side  # the body's right points follow its left ones
-        keypoints[place, :2] = pose.points[source]
-        keypoints[place, 2] = _STAND_IN * pose.certainty[source]
-        points3d[place] = pose.metres[source] - pose.metres[wrist]
-
-
-def _box(points: NDArray[np.float64], pose: Pose) -> NDArray[np.float64]:
-    certain = points[points[:, 2] > 0.3, :2]
-    if len(certain) < 3:
-        return pose.next_roi.scaled(0.8).box()
-    return np.concatenate([certain.min(axis=0), certain.max(axis=0)])
 
 
 def _point(pose: Pose, index: int) -> tuple[float, float]:

@@ -112,7 +112,7 @@ def _blend(
         return
     patch = image[y0:y1, x0:x1].copy()
     paint(patch, np.array([x0, y0], dtype=np.float64))
-    opacity = min(1.0, 0.15 + 0.85 * opacity)
+    opacity = min(1.0, opacity)
     image[y0:y1, x0:x1] = cv2.addWeighted(patch, opacity, image[y0:y1, x0:x1], 1.0 - opacity, 0.0)
 
 

@@ -27,6 +27,8 @@ PRESENT = 0.5
 # An adult's hand from the wrist to the knuckle of the middle finger, metres.
 _PALM_M = 0.09
 _MIDDLE_KNUCKLE = 9
+# Below this fit of left and right, a find between two near wrists is the other hand.
+_OTHER_HAND = 0.2
 # The points that hardly move when the fingers do; the region is drawn around them.
 _PALM = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
 
@@ -112,15 +114,19 @@ def region_from_pose(pose: Pose, side: Side) -> Roi:
 
 
 def at_its_wrist(hand: Hand, pose: Pose, side: Side) -> bool:
-    """Whether this can be the hand of that wrist: near it, not at the other one, of a hand's size."""
-    palm = max(hand.palm, 0.7 * _PALM_M * pose.pixels_per_metre)
-    own, other = (pose.points[_WRIST[s]] for s in (side, 1 - side))
-    distance = float(np.hypot(*(hand.points[0] - own)))
-    if distance > 0.9 * palm:
+    """Whether this can be the hand of that wrist: of a hand's size, near it, not the other hand."""
+    usual = _PALM_M * pose.pixels_per_metre
+    palm = max(hand.palm, 0.7 * usual)
+    if not 0.3 * usual < hand.palm < 3.0 * usual:
         return False
-    if hand.palm > 3.0 * _PALM_M * pose.pixels_per_metre or hand.palm < 0.3 * _PALM_M * pose.pixels_per_metre:
+    own, other = (float(np.hypot(*(hand.points[0] - pose.points[_WRIST[s]]))) for s in (side, 1 - side))
+    if own > 0.9 * palm:
         return False
-    return distance <= 1.2 * float(np.hypot(*(hand.points[0] - other)))
+    # Where the other wrist is near too, left and right decide, as far as the network can tell them.
+    fits = looks_like(hand, side)
+    if fits < _OTHER_HAND and (other < 2.0 * palm or pose.certainty[_WRIST[side]] < 0.5):
+        return False
+    return own <= (0.5 + 1.5 * fits) * other
 
 
 def same_place(one: Hand, two: Hand) -> bool:
