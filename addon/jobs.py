@@ -40,10 +40,10 @@ STAGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureRequest:
-    """What the animator asked for. The names are those of `inference.capture.CaptureOptions`."""
+    """What the animator asked for. The names are those of the worker's options."""
 
     video: Path
-    out: Path  # the take's folder
+    take: Path  # the take's folder
     people: str = "all"  # or main
     start_frame: int | None = None
     end_frame: int | None = None  # the first frame not read
@@ -120,6 +120,7 @@ class CaptureJob:
         self.request = request
         self.state = State()
         self.outcome: Outcome | None = None
+        self.log_tail = ""  # the last words of the child's libraries, for the console; set when it is over
         self._messages: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _finish
         self._child = self._start()
@@ -169,7 +170,7 @@ class CaptureJob:
     def _start(self) -> subprocess.Popen[bytes]:
         arguments = [sys.executable, "-I", str(WORKER)]
         for folder in site_packages():
-            arguments += ["--site", folder]
+            arguments += ["--site-packages", folder]
         return subprocess.Popen(
             arguments,
             stdin=subprocess.PIPE,
@@ -233,18 +234,19 @@ class CaptureJob:
             return Outcome(
                 "failed", "The capture process stopped answering. Press Capture to go on.", code="died"
             )
-        why = f"exit code {code}"
+        words = self._last_words().strip().splitlines()
+        why = f"exit code {code}" + (f": {words[-1]}" if words else "")
         if code < 0:
             with contextlib.suppress(ValueError):
                 why = signal.Signals(-code).name
         kept = "What was captured so far is kept: press Capture to go on from there."
         return Outcome("failed", f"The capture process ended in the middle ({why}). {kept}", code="died")
 
-    def log_tail(self) -> str:
-        """The last words of the child's libraries, for the console."""
-        return self._words
-
-    _words = ""
+    def _last_words(self) -> str:
+        """The end of what the child's libraries said."""
+        size = self._log.seek(0, 2)
+        self._log.seek(max(0, size - _LOG_TAIL))
+        return self._log.read().decode("utf-8", errors="replace")
 
     def _finish(self, outcome: Outcome) -> None:
         """The one way out: the child is gone, its pipes and log are closed, the outcome is set."""
@@ -261,9 +263,7 @@ class CaptureJob:
             child.wait()
         self._reader.join(timeout=_PATIENCE_S)
         child.stdout.close()
-        size = self._log.seek(0, 2)
-        self._log.seek(max(0, size - _LOG_TAIL))
-        self._words = self._log.read().decode("utf-8", errors="replace")
+        self.log_tail = self._last_words()
         self._log.close()
         self.outcome = outcome
 

@@ -108,7 +108,7 @@ def request(context: bpy.types.Context) -> CaptureRequest:
         focal_px = settings.lens_mm / _FULL_FRAME_DIAGONAL_MM * diagonal
     return CaptureRequest(
         video=video,
-        out=take,
+        take=take,
         people=settings.people,
         start_frame=settings.first - 1 if settings.use_range else None,
         end_frame=settings.last if settings.use_range else None,

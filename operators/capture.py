@@ -74,7 +74,7 @@ class ROTOCAP_OT_capture(bpy.types.Operator):
         assert outcome is not None  # tick() said that the job is over
         if outcome.take is None:
             if outcome.status == "failed":
-                print(self._job.log_tail())
+                print(self._job.log_tail)
             self.report({"ERROR"} if outcome.status == "failed" else {"WARNING"}, outcome.message)
             return {"CANCELLED"}
         settings = context.scene.rotocap

@@ -100,8 +100,11 @@ def test_gaps_have_no_keys_hold_the_pose_and_hide_the_body(scene, module, known_
     report = apply(module, scene, known_take(sequence))
     armature, body = scene.objects[report.armatures[0]], scene.objects[report.bodies[0]]
     joints = truth(module, sequence)
-    for scene_frame, row, hidden in ((1, 0, True), (6, 0, False), (15, 9, False), (16, 9, True),
-                                     (25, 9, True), (26, 10, False), (40, 24, False), (41, 24, True)):  # fmt: skip
+    expected = (
+        (1, 0, True), (6, 0, False), (15, 9, False), (16, 9, True),
+        (25, 9, True), (26, 10, False), (40, 24, False), (41, 24, True),
+    )  # fmt: skip
+    for scene_frame, row, hidden in expected:
         scene.frame_set(scene_frame)
         assert np.abs(heads(module, armature) - joints[row]).max() < 1e-3, scene_frame
         assert body.hide_render is hidden, scene_frame
@@ -185,6 +188,6 @@ def test_a_damaged_take_is_refused_by_name(scene, module, known_motion, known_ta
     path = known_take(known_motion())
     (path / "person_01.npz").write_bytes(b"PK but not more")
     scene.rotocap.take = str(path)
-    with pytest.raises(RuntimeError, match="person_01.npz: damaged"):
+    with pytest.raises(RuntimeError, match=r"person_01\.npz: damaged"):
         bpy.ops.rotocap.apply_new_armature()
     assert not [ob for ob in scene.objects if ob.type == "ARMATURE"]
