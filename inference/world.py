@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fit import FitResult
-from .fit.model_points import POINTS
+from .fit.model_points import FOOT_KEYPOINTS, POINTS
 from .kinematics import axis_angle_from_matrix, forward
 from .sequence import SmplxSequence
 from .skeleton import INDEX
-from .wholebody import INDEX as KEYPOINT
 
 Array = NDArray[np.float64]
 
-_FEET = tuple(KEYPOINT[name] for name in ("left_heel", "left_big_toe", "right_heel", "right_big_toe"))
+_FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
+_CARRIER = POINTS.joint[_FOOT_ROWS]
+_MIN_STANDING = 10  # frames with a foot that stands, to believe in the floor under it
 _CAMERA_UP = np.array([0.0, -1.0, 0.0])
 _CAMERA_UP_WEIGHT = 0.15  # of all frames: how firmly the picture's up holds
 _STANDING = 0.90  # cosine between trunk and legs from which on a person counts as upright
@@ -42,12 +43,27 @@ def world_from_camera(people: Sequence[FitResult]) -> Array:
         back = -(_CAMERA_UP - (_CAMERA_UP @ up) * up)
     back /= np.linalg.norm(back)
     rotation = np.stack([np.cross(up, back), up, back])
-    feet = np.concatenate([(_feet(person) @ rotation.T)[..., 1].min(axis=1) for person in people])
+    floor = _floor(people, rotation)
     start = rotation @ people[0].pelvis[0]
     out = np.eye(4)
     out[:3, :3] = rotation
-    out[:3, 3] = (-start[0], -np.quantile(feet, _FLOOR_SHARE), -start[2])
+    out[:3, 3] = (-start[0], -floor, -start[2])
     return out
+
+
+def _floor(people: Sequence[FitResult], rotation: Array) -> float:
+    """Height of the floor: under the feet that stand, or else under the lowest places feet reach."""
+    soles, standing = [], []
+    for person in people:
+        above = person.rest_joints[_CARRIER, 1] + POINTS.offset[_FOOT_ROWS, 1]
+        soles.append((_feet(person) @ rotation.T)[..., 1] - above)
+        standing.append(person.standing > 0.5)
+    height, still = np.concatenate(soles), np.concatenate(standing)
+    if still.any(axis=1).sum() >= _MIN_STANDING:
+        # The lower foot of each frame: the other may rest on a step or a knee.
+        lowest = np.where(still, height, np.inf).min(axis=1)
+        return float(np.median(lowest[np.isfinite(lowest)]))
+    return float(np.quantile(height.min(axis=1), _FLOOR_SHARE))
 
 
 def _up(people: Sequence[FitResult]) -> Array:
@@ -76,7 +92,7 @@ def _unit(vectors: Array) -> Array:
 def _feet(person: FitResult) -> Array:
     """Left heel, left toe, right heel, right toe (T, 4, 3) in the camera frame."""
     joints, world = forward(person.local, person.pelvis, person.rest_joints)
-    rows = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in _FEET]
+    rows = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
     carrier = POINTS.joint[rows]
     return np.asarray(joints[:, carrier] + np.einsum("tpij,pj->tpi", world[:, carrier], POINTS.offset[rows]))
 

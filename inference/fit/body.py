@@ -31,13 +31,14 @@ from ..skeleton import BODY_JOINT_COUNT, INDEX, PARENTS, rest_joints
 from . import prior
 from .evidence import Evidence
 from .initial import LOG_SCALE_SIGMA, STATURE_SIGMA
-from .model_points import GROUPS, JOINT_GROUP, POINTS, scaled_rest
+from .model_points import FOOT_KEYPOINTS, GROUPS, JOINT_GROUP, POINTS, scaled_rest
 from .smooth import second_difference
 
 Array = NDArray[np.float64]
 
 _STATE = 3 + 3 * BODY_JOINT_COUNT  # numbers a frame
 _BAND = 2 * _STATE + _STATE - 1  # acceleration couples a frame with the next but one
+_FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
 _FACING_JOINTS = (INDEX["head"], INDEX["left_wrist"], INDEX["right_wrist"])
 
 
@@ -48,6 +49,7 @@ class BodyOptions:
     point_sigma: float = 0.010  # 2D points, as a share of the person's upright size in the picture
     relative_sigma: float = 0.08  # 3D points relative to the hips, metres
     facing_sigma: tuple[float, float, float] = (0.15, 0.25, 0.25)  # head, hands, radians
+    slide_sigma: float = 0.004  # metres per frame at 30 frames/s that a standing foot may seem to slide
     robust: float = 3.0  # residuals beyond this many sigmas count less and less
     smoothness: float = 1.0  # multiplies the cost of acceleration
     iterations: int = 15
@@ -186,6 +188,7 @@ class _Problem:
         cost += self._add_facing(blocks, gradient, world)
         cost += self._add_prior(blocks, gradient, local)
         band, smooth_cost = self._smoothness(gradient, local, pelvis)
+        cost += self._add_standing(blocks, band, gradient, points, point_jacobian)
         if shared:
             precision = np.eye(shared) / LOG_SCALE_SIGMA**2 + 1.0 / (shared * STATURE_SIGMA) ** 2
             stray = log_scale - self.start_scale
@@ -293,6 +296,40 @@ class _Problem:
             part = slice(3 + 3 * j, 6 + 3 * j)
             blocks[:, part, part] += normal[:, j]
         gradient[:, 3:] += pull.reshape(len(local), -1)
+        return cost
+
+    def _add_standing(
+        self, blocks: Array, band: Array, gradient: Array, points: Array, jacobian: Array
+    ) -> float:
+        """A foot that stands still in the picture stands still in space: this is what ties down depth."""
+        if len(points) < 2:
+            return 0.0
+        feet, turns = points[:, _FOOT_ROWS], jacobian[:, _FOOT_ROWS]
+        residual = np.diff(feet, axis=0)
+        step = np.diff(self.evidence.time_s) * 30.0
+        sigma = self.options.slide_sigma * np.sqrt(step)[:, None, None]
+        certainty = np.minimum(self.evidence.standing[:-1], self.evidence.standing[1:])
+        # Not robust: with less weight on large slides, a whole body could drift away in depth.
+        weight = certainty / sigma[..., 0] ** 2
+        cost = float((weight[..., None] * residual**2).sum())
+        count, rows = len(residual), 3 * len(_FOOT_ROWS)
+        flat_weight = np.repeat(weight, 3, axis=1)
+        flat_residual = residual.reshape(count, rows)
+        first = turns[:-1].reshape(count, rows, _STATE)
+        second = turns[1:].reshape(count, rows, _STATE)
+        weighted = first * flat_weight[..., None]
+        blocks[:-1] += np.swapaxes(weighted, 1, 2) @ first
+        gradient[:-1] -= np.einsum("trs,tr->ts", weighted, flat_residual)
+        weighted = second * flat_weight[..., None]
+        blocks[1:] += np.swapaxes(weighted, 1, 2) @ second
+        gradient[1:] += np.einsum("trs,tr->ts", weighted, flat_residual)
+        coupling = -np.swapaxes(weighted, 1, 2) @ first  # rows: the later frame
+        frames = band.reshape(_BAND + 1, len(points), _STATE)
+        for k in range(1 - _STATE, _STATE):
+            # Entry (later a, earlier a - k) lies _STATE + k rows below the diagonal.
+            begin = max(0, -k)
+            diagonal = np.diagonal(coupling, offset=-k, axis1=1, axis2=2)
+            frames[_STATE + k, :-1, begin : begin + diagonal.shape[1]] += diagonal
         return cost
 
     def _smoothness(self, gradient: Array, local: Array, pelvis: Array) -> tuple[Array, float]:

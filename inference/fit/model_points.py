@@ -53,6 +53,11 @@ _SURFACE = {
     "right_big_toe": ("right_foot", (-0.126, 0.015, 0.174)),
 }
 
+# Heel and big toe of the left foot, then of the right: what stands on the floor.
+FOOT_KEYPOINTS = tuple(
+    wholebody.INDEX[name] for name in ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+)
+
 
 @dataclass(frozen=True)
 class ModelPoints:

@@ -46,6 +46,7 @@ class FitResult:
     rest_joints: Array  # (55, 3)
     joints: Array  # (T, 55, 3)
     sigma: Array  # (T, 55) metres
+    standing: Array  # (T, 4) 0 to 1: heels and toes that stand still in the picture
 
 
 def solve(
@@ -101,7 +102,14 @@ def solve(
         wrist = body.sigma[:, INDEX["left_wrist" if left else "right_wrist"]]
         sigma[:, hand] = np.hypot(wrist, 0.01 + (1.0 - weight) * _UNSEEN_SIGMA)[:, None]
     joints, _ = forward(local, body.pelvis, rest)
-    return FitResult(local=local, pelvis=body.pelvis, rest_joints=rest, joints=joints, sigma=sigma)
+    return FitResult(
+        local=local,
+        pelvis=body.pelvis,
+        rest_joints=rest,
+        joints=joints,
+        sigma=sigma,
+        standing=evidence.standing,
+    )
 
 
 def _fit(
