@@ -33,7 +33,8 @@ OUT = Path(__file__).parents[1] / "tests" / "data" / "sample"
 
 _BLENDER_FROM_WORLD = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 _COLOURS = {
-    "skin": (0.80, 0.52, 0.39), "lips": (0.55, 0.22, 0.20), "hair": (0.055, 0.035, 0.025),
+    "skin": (0.80, 0.52, 0.39), "lips": (0.55, 0.22, 0.20), "mouth": (0.12, 0.03, 0.03),
+    "hair": (0.055, 0.035, 0.025),
     "white": (0.80, 0.80, 0.80), "iris": (0.03, 0.02, 0.02), "shirt": (0.10, 0.34, 0.55),
     "trousers": (0.13, 0.12, 0.11), "shoes": (0.65, 0.62, 0.58),
 }  # fmt: skip
@@ -99,17 +100,24 @@ def vertex_colours(body: FreeBody) -> NDArray[np.float64]:
     colour = np.tile(_COLOURS["skin"], (len(v), 1))
     for name, members in _CLOTHES.items():
         colour[np.isin(dominant, [INDEX[j] for j in members])] = _COLOURS[name]
-    # Short sleeves end above the elbow, the collar at the base of the neck, trousers at the ankle.
-    colour[(dominant == INDEX["neck"]) & (v[:, 1] < 1.405)] = _COLOURS["shirt"]
-    colour[(v[:, 1] < 0.115) & np.isin(dominant, [INDEX["left_knee"], INDEX["right_knee"]])] = _COLOURS[
-        "shoes"
-    ]
-    colour[(v[:, 1] > 0.93) & (dominant == INDEX["pelvis"])] = _COLOURS["shirt"]
+    # The hem, the collar and the trousers' ends are level lines, not borders of skin weights.
+    trunk = np.isin(dominant, [INDEX[j] for j in ("pelvis", "spine1", "left_hip", "right_hip")])
+    colour[trunk & (v[:, 1] > 0.95)] = _COLOURS["shirt"]
+    colour[trunk & (v[:, 1] <= 0.95)] = _COLOURS["trousers"]
+    chest = np.isin(dominant, [INDEX[j] for j in ("neck", "spine3", "left_collar", "right_collar")])
+    neckline = chest & (np.hypot(v[:, 0], 0.8 * (v[:, 2] - 0.0)) < 0.078) & (v[:, 1] > 1.38)
+    colour[chest] = _COLOURS["shirt"]
+    colour[neckline | (chest & (v[:, 1] > 1.43))] = _COLOURS["skin"]
+    shank = np.isin(dominant, [INDEX["left_knee"], INDEX["right_knee"]])
+    colour[shank & (v[:, 1] < 0.115)] = _COLOURS["shoes"]
     head = np.isin(dominant, [INDEX["head"], INDEX["jaw"], INDEX["neck"]])
     crown = head & (v[:, 1] + 0.55 * (0.06 - v[:, 2]) > 1.645)
     nape = head & (v[:, 2] < 0.0) & (v[:, 1] > 1.535)
     colour[crown | nape] = _COLOURS["hair"]
     x = np.abs(v[:, 0])
+    mouth = head & (x < 0.026) & (np.abs(v[:, 1] - 1.522) < 0.016)
+    colour[mouth & (np.abs(v[:, 1] - 1.521) < 0.011) & (v[:, 2] > 0.128)] = _COLOURS["lips"]
+    colour[mouth & (v[:, 2] < 0.124)] = _COLOURS["mouth"]
     brow = (
         head
         & (v[:, 2] > 0.1)
@@ -168,6 +176,7 @@ def _scene(body: FreeBody) -> tuple[Any, Any]:
     scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
     scene.render.resolution_percentage = 100
     scene.view_settings.view_transform = "Standard"
+    scene.view_settings.exposure = 0.6
     shading = scene.display.shading
     shading.light, shading.color_type = "STUDIO", "VERTEX"
     shading.show_shadows, shading.shadow_intensity = True, 0.35

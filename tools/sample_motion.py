@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from ..inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
-from ..inference.skeleton import INDEX, JOINT_COUNT, LEFT_HAND, MIRROR, PARENTS, rest_joints
+from ..inference.skeleton import INDEX, JOINT_COUNT, MIRROR, rest_joints
 
 Array = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ def _torso(t: Array, local: Array) -> None:
     roll = _curve(t, (0, 0), (0.9, 0), (1.3, 6), (1.8, 4), (2.3, 0), (4, 0))
     for name in ("neck", "head"):
         local[:, INDEX[name]] = _turn(1, 0.5 * look) @ _turn(0, 0.5 * nod) @ _turn(2, 0.5 * roll)
-    jaw = _curve(t, (0, 0), (1.1, 0), (1.35, 8), (1.5, 3), (1.7, 7), (2.0, 1), (4, 0))
+    jaw = _curve(t, (0, 0), (1.1, 0), (1.35, 5), (1.5, 2), (1.7, 4.5), (2.0, 0.5), (4, 0))
     local[:, INDEX["jaw"]] = _turn(0, jaw)
 
 
@@ -309,6 +309,3 @@ def joints() -> tuple[Array, Array]:
     poses, trans, _ = motion()
     rest = rest_joints()
     return forward(matrix_from_axis_angle(poses), rest[0] + trans, rest)
-
-
-__all__ = ["FPS", "FRAMES", "LEFT_HAND", "PARENTS", "expressions", "joints", "motion", "times"]
