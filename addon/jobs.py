@@ -208,7 +208,7 @@ class CaptureJob:
             self.state.eta_s = message.get("eta_s")
         elif event == "done":
             self._finish(self._done(message))
-        elif event == "stopped":
+        elif event == "error" and message.get("code") == "stopped":
             self._finish(Outcome("stopped", _STOPPED))
         elif event == "error":
             self._finish(Outcome("failed", str(message["message"]), code=str(message.get("code", ""))))
