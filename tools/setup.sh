@@ -54,7 +54,7 @@ for list in "$@"; do
     wanted=requirements/$list.txt
     have=$venv/installed-$list.txt
     cmp -s "$wanted" "$have" && continue
-    say "setup: installing $(grep -cE '^[a-z]' "$wanted") packages of $wanted (bpy is 350 MB: minutes on a slow line)"
+    say "setup: installing $(grep -cE '^[a-z]' "$wanted") packages of $wanted$(grep -q '^bpy' "$wanted" && echo ' (Blender is 350 MB of them)')"
     $venv/bin/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r "$wanted" ||
         die "the packages of $wanted could not be installed; is the network there?"
     cp "$wanted" "$have"
