@@ -37,6 +37,7 @@ from .smooth import second_difference
 Array = NDArray[np.float64]
 
 _STATE = 3 + 3 * BODY_JOINT_COUNT  # numbers a frame
+_ALIKE_FRAMES = 10
 _BAND = 2 * _STATE + _STATE - 1  # acceleration couples a frame with the next but one
 _FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
 _FACING_JOINTS = (INDEX["head"], INDEX["left_wrist"], INDEX["right_wrist"])
@@ -191,6 +192,8 @@ class _Problem:
         cost += self._add_standing(blocks, band, gradient, points, point_jacobian)
         if shared:
             precision = np.eye(shared) / LOG_SCALE_SIGMA**2 + 1.0 / (shared * STATURE_SIGMA) ** 2
+            # A detector errs alike in neighbouring frames: so many frames are one measurement.
+            precision *= max(1.0, count / _ALIKE_FRAMES)
             stray = log_scale - self.start_scale
             corner += precision
             corner_gradient += precision @ stray

@@ -49,7 +49,8 @@ def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array)
     centre = camera_K[:2, 2]
     normalised = (keypoints[..., :2].astype(np.float64) - centre) / focal
     certainty = keypoints[..., 2].astype(np.float64)
-    certainty = np.where(certainty < _MIN_CERTAINTY, 0.0, certainty)
+    # The root, because a limb behind the body has little certainty and yet is placed fairly well.
+    certainty = np.where(certainty < _MIN_CERTAINTY, 0.0, np.sqrt(certainty))
     normalised = np.where(certainty[..., None] > 0.0, normalised, 0.0)
 
     # From the hips only: the crop that the 3D points come from is centred there.

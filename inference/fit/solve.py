@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 
 _WINDOW = 240  # frames that are solved at once
 _OVERLAP = 30
+_SCALE_LIMIT = 0.15  # how far the fit may change a bone's log scale from its 3D median
 _UNSEEN_SIGMA = 0.05  # metres: a finger joint of a hand that was not seen
 
 
@@ -69,7 +70,8 @@ def solve(
     log_scale = initial.proportions(evidence, height_m=options.height_m)
     best = _best_seen(evidence)
     trial = _fit(_part(evidence, best), log_scale, options, check, free_scale=True)
-    log_scale = trial.log_scale
+    # What the view did not show must not run away: a person from the side has no hip width.
+    log_scale = log_scale + np.clip(trial.log_scale - log_scale, -_SCALE_LIMIT, _SCALE_LIMIT)
     if options.height_m is not None:
         log_scale = _with_height(log_scale, options.height_m)
     rest = scaled_rest(log_scale)
