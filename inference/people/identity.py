@@ -27,11 +27,13 @@ CUT_GAP_S = 0.5  # a track unseen for longer is cut
 CUT_JUMP = 0.35  # hips that move further within 1/30 s, in the person's size, are cut
 CLOSE = 0.35  # two persons' hips nearer than this cover each other
 MAX_LINK = 1.1  # cost from which on two pieces are two persons
-REACH, REACH_SPEED = 0.4, 1.0  # how far a person gets unseen: size, and size per second
-MAX_REACH = 2.5  # place says nothing after a while
+REACH, REACH_SPEED = 0.5, 2.0  # how far a person gets unseen: size, and size per second
+MAX_REACH = 4.0  # place says nothing after a while
+SHADOW = 0.2  # a track that stays nearer than this to a longer one shows the same person
 SAME_TRACK = 0.3  # the tracker's own word, in cost
-MIN_S = 0.5  # shorter than this is no person
+MIN_S = 0.8  # shorter than this is no person
 MIN_SHARE = 0.03  # of the longest person's frames
+GHOST_NEAR, GHOST_SHARE = 0.5, 0.25  # somebody short-lived who clings to somebody else is a mixed-up pose
 
 
 @dataclass(frozen=True)
@@ -76,17 +78,29 @@ def persons(sightings: Sightings) -> list[Ints]:
     The main person is the one with the largest sum of sizes over the frames: who is seen
     long and large. Tracks too short to be anybody are left out.
     """
-    if not len(sightings):
+    if len(sightings) == 0:
         return []
-    pieces = _pieces(sightings)
+    pieces = _pieces(sightings, _shadows(sightings))
     chains = _join(pieces)
     rows = [np.concatenate([pieces[i].rows for i in chain]) for chain in chains]
     longest = max(len(r) for r in rows)
     step = _step(sightings)
     kept = [r for r in rows if len(r) * step >= MIN_S and len(r) >= MIN_SHARE * longest]
+    kept = [r for r in kept if not any(_ghost(sightings, r, other) for other in kept)]
     if not kept and longest * step >= min(MIN_S, 0.5 * float(np.ptp(sightings.time_s) + step)):
         kept = [max(rows, key=len)]  # a take of a few frames
     return sorted(kept, key=lambda r: -float(sightings.size[r].sum()))
+
+
+def _ghost(sightings: Sightings, rows: Ints, other: Ints) -> bool:
+    """Whether a short-lived person is, most of the time, a bad reading of another one."""
+    if len(rows) > GHOST_SHARE * len(other):
+        return False
+    _, mine, theirs = np.intersect1d(sightings.frame[rows], sightings.frame[other], return_indices=True)
+    a, b = rows[mine], other[theirs]
+    apart = np.linalg.norm(sightings.centre[a] - sightings.centre[b], axis=1)
+    near = apart < GHOST_NEAR * np.minimum(sightings.size[a], sightings.size[b])
+    return bool(near.sum() >= 0.5 * len(rows))
 
 
 def _step(sightings: Sightings) -> float:
@@ -95,11 +109,28 @@ def _step(sightings: Sightings) -> float:
     return float(np.median(np.diff(times))) if len(times) > 1 else 1.0 / 30.0
 
 
-def _pieces(sightings: Sightings) -> list[_Piece]:
+def _shadows(sightings: Sightings) -> set[int]:
+    """Tracks that show, most of their time, a person whom a longer track shows better."""
+    length = {int(t): int(n) for t, n in zip(*np.unique(sightings.track, return_counts=True), strict=True)}
+    together: dict[tuple[int, int], int] = {}
+    for rows in _frames(sightings):
+        track, centre, size = (getattr(sightings, n)[rows] for n in ("track", "centre", "size"))
+        apart = np.linalg.norm(centre[:, None] - centre[None], axis=-1)
+        near = apart < SHADOW * np.minimum(size[:, None], size[None])
+        for i, j in zip(*np.nonzero(near), strict=True):
+            short, long = int(track[i]), int(track[j])
+            if (length[short], -short) < (length[long], -long):
+                together[short, long] = together.get((short, long), 0) + 1
+    return {short for (short, _), count in together.items() if count >= 0.5 * length[short]}
+
+
+def _pieces(sightings: Sightings, shadows: set[int]) -> list[_Piece]:
     step = _step(sightings)
-    covered = _covered(sightings)
+    covered = _covered(sightings, shadows)
     pieces: list[_Piece] = []
     for track in np.unique(sightings.track):
+        if int(track) in shadows:
+            continue
         rows = np.flatnonzero(sightings.track == track)
         time, centre, size = (getattr(sightings, n)[rows] for n in ("time_s", "centre", "size"))
         dt = np.diff(time)
@@ -142,16 +173,22 @@ def _piece(sightings: Sightings, rows: Ints, covered: NDArray[np.bool_], step: f
     )
 
 
-def _covered(sightings: Sightings) -> NDArray[np.bool_]:
+def _frames(sightings: Sightings) -> list[NDArray[np.intp]]:
+    """Rows of every frame with several people in it."""
+    starts = np.flatnonzero(np.r_[True, np.diff(sightings.frame) > 0, True])
+    return [np.arange(a, b) for a, b in pairwise(starts) if b - a > 1]
+
+
+def _covered(sightings: Sightings, shadows: set[int]) -> NDArray[np.bool_]:
     """Rows (R,) of people with somebody else's hips close to theirs."""
     out = np.zeros(len(sightings), np.bool_)
-    starts = np.flatnonzero(np.r_[True, np.diff(sightings.frame) > 0, True])
-    for first, end in pairwise(starts):
-        if end - first > 1:
-            centre, size = sightings.centre[first:end], sightings.size[first:end]
-            apart = np.linalg.norm(centre[:, None] - centre[None], axis=-1)
-            np.fill_diagonal(apart, np.inf)
-            out[first:end] = (apart < CLOSE * np.minimum(size[:, None], size[None])).any(axis=1)
+    real = ~np.isin(sightings.track, sorted(shadows))
+    for frame in _frames(sightings):
+        rows = frame[real[frame]]
+        centre, size = sightings.centre[rows], sightings.size[rows]
+        apart = np.linalg.norm(centre[:, None] - centre[None], axis=-1)
+        np.fill_diagonal(apart, np.inf)
+        out[rows] = (apart < CLOSE * np.minimum(size[:, None], size[None])).any(axis=1)
     return out
 
 

@@ -77,7 +77,16 @@ def place(keypoints: Floats, box: Floats) -> tuple[Floats, float]:
 
 def apart(a: Floats, b: Floats, *, size: float) -> float:
     """Mean distance of two persons' limb points (133, 3), in `size`; inf if too few are seen in both."""
-    chosen = list(_LIMBS)
+    return _mean_distance(a, b, _LIMBS, size)
+
+
+def torsos_apart(a: Floats, b: Floats, *, size: float) -> float:
+    """As `apart`, for shoulders and hips alone: poses of one person may differ in the limbs."""
+    return _mean_distance(a, b, _TORSO, size)
+
+
+def _mean_distance(a: Floats, b: Floats, points: tuple[int, ...], size: float) -> float:
+    chosen = list(points)
     both = (a[chosen, 2] >= _SEEN) & (b[chosen, 2] >= _SEEN)
     if both.sum() < 4:
         return float("inf")

@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 
 from .appearance import appearance, blend, distance
 from .backend import Arrays, Image, LandmarkBackend, PersonLandmarks
-from .motion import Motion, apart, place
+from .motion import Motion, apart, place, torsos_apart
 
 # All distances are in units of the person's own size in the picture.
 DETECT_EVERY = 15  # frames between two looks for somebody new
@@ -28,6 +28,8 @@ SEARCH_S = 1.0  # how long somebody lost is looked for in every frame
 FORGET_S = 3.0  # when a lost track ends; `identity` may still join it
 MIN_SCORE = 0.5  # of the landmarks
 SAME_PERSON = 0.06  # two poses nearer than this (mean over limb points) are one person's
+NOBODY_NEW = 0.12  # a torso found nearer than this to a known one is no second person
+RETRY_FRAMES = 8  # how often a lost person is looked for where it was last
 MAX_JUMP = 0.5  # hips that move further between two frames belong to somebody else
 KNOWN = 0.12  # a detection nearer than this to a followed person needs no second look
 REACH, REACH_SPEED = 0.5, 1.0  # where a lost person may turn up: size + size per second of absence
@@ -46,13 +48,14 @@ class TrackRow:
 @dataclass(frozen=True)
 class _Track:
     number: int
-    state: Any | None  # the backend's; None while lost
+    state: Any  # the backend's, from the last frame in which the person was seen
     motion: Motion
     appearance: NDArray[np.float32]
+    missed: int = 0  # frames since then
 
     @property
     def lost(self) -> bool:
-        return self.state is None
+        return self.missed > 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class PeopleTracker:
         seen = self._follow(image, time_s)
         self._part(seen, time_s)
         tracks = [
-            track if track.number in seen else replace(track, state=None)
+            track if track.number in seen else replace(track, missed=track.missed + 1)
             for track in self._tracks
             if time_s - track.motion.time_s <= FORGET_S or track.number in seen
         ]
@@ -100,7 +103,7 @@ class PeopleTracker:
     def _follow(self, image: Image, time_s: float) -> dict[int, _Sighting]:
         seen = {}
         for track in self._tracks:
-            if track.lost:
+            if track.missed > RETRY_FRAMES:
                 continue
             sighting = self._see(image, track.state)
             if sighting is None:
@@ -150,7 +153,7 @@ class PeopleTracker:
             if any(np.linalg.norm(centre - known) < KNOWN * size for known, size in followed):
                 continue
             sighting = self._see(image, self._backend.begin(detection))
-            if sighting is None or any(_same(sighting, s) for s in (*seen.values(), *found)):
+            if sighting is None or any(_overlaid(sighting, s) for s in (*seen.values(), *found)):
                 continue
             found.append(sighting)
         return found
@@ -188,38 +191,43 @@ class PeopleTracker:
         arrays: Arrays = {
             "counters": np.array([self._steps, self._next_number], np.int64),
             "numbers": np.array([track.number for track in self._tracks], np.int64),
-            "lost": np.array([track.lost for track in self._tracks], np.bool_),
+            "missed": np.array([track.missed for track in self._tracks], np.int64),
         }
         for i, track in enumerate(self._tracks):
             arrays[f"{i}.motion"] = track.motion.pack()
             arrays[f"{i}.appearance"] = track.appearance
-            if track.state is not None:
-                for name, value in self._backend.pack(track.state).items():
-                    arrays[f"{i}.state.{name}"] = value
+            for name, value in self._backend.pack(track.state).items():
+                arrays[f"{i}.state.{name}"] = value
         return arrays
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on where the tracker that `pack`ed these was."""
         self._steps, self._next_number = (int(value) for value in arrays["counters"])
         self._tracks = []
-        for i, (number, lost) in enumerate(zip(arrays["numbers"], arrays["lost"], strict=True)):
+        for i, (number, missed) in enumerate(zip(arrays["numbers"], arrays["missed"], strict=True)):
             prefix = f"{i}.state."
             packed = {name[len(prefix) :]: v for name, v in arrays.items() if name.startswith(prefix)}
             self._tracks.append(
                 _Track(
                     int(number),
-                    None if lost else self._backend.unpack(packed),
+                    self._backend.unpack(packed),
                     Motion.unpack(arrays[f"{i}.motion"]),
                     np.asarray(arrays[f"{i}.appearance"], np.float32),
+                    int(missed),
                 )
             )
 
 
 def _same(a: _Sighting, b: _Sighting) -> bool:
-    _, size_a = place(a.landmarks.keypoints, a.landmarks.box)
-    _, size_b = place(b.landmarks.keypoints, b.landmarks.box)
-    size = min(size_a, size_b)
-    return apart(a.landmarks.keypoints, b.landmarks.keypoints, size=size) < SAME_PERSON
+    return apart(a.landmarks.keypoints, b.landmarks.keypoints, size=_smaller(a, b)) < SAME_PERSON
+
+
+def _overlaid(a: _Sighting, b: _Sighting) -> bool:
+    return torsos_apart(a.landmarks.keypoints, b.landmarks.keypoints, size=_smaller(a, b)) < NOBODY_NEW
+
+
+def _smaller(a: _Sighting, b: _Sighting) -> float:
+    return min(place(s.landmarks.keypoints, s.landmarks.box)[1] for s in (a, b))
 
 
 def _alone(number: int, seen: dict[int, _Sighting]) -> bool:
