@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from rotocap.inference import wholebody
 from rotocap.inference.fit import FitOptions, initial, solve
 from rotocap.inference.fit.body import BodyOptions, _Problem
