@@ -3,6 +3,12 @@
 
 from __future__ import annotations
 
-from .main import main
+import os
+
+# As in the worker: a second thread of the linear algebra costs the fit more than it gives.
+# Read once, when numpy loads, so before any other import.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from .main import main  # noqa: E402
 
 __all__ = ["main"]

@@ -171,6 +171,9 @@ def main(arguments: list[str]) -> int:
             raise SystemExit(f"{flag}: unknown; expected --site-packages FOLDER")
         # At the end: Blender's own numpy comes first.
         sys.path.append(folder)
+    # Many small products: a second thread of the linear algebra costs more than it gives,
+    # and far more on a busy machine. Read once, when numpy loads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     load_package(Path(__file__).resolve().parents[1])
     status: int = importlib.import_module("rotocap.inference.worker").serve(events)
     return status
