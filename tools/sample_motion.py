@@ -250,7 +250,7 @@ def _legs(t: Array, local: Array, rest: Array) -> tuple[Array, Array]:
     for side in feet:
         _leg(local, side, pelvis, ankles[side], soles[side], feet[side][2], rest)
         local[:, INDEX[f"{side}_foot"]] = toes[side]
-    planted = (lift < 0.02) & (feet["left"][3] > -0.5)
+    planted = (t <= 0.55) | (t >= 1.08)  # the step's keys above
     contact = np.ones((len(t), 4))
     contact[:, 0] = planted & (feet["left"][3] < 0.5)
     contact[:, 1] = planted

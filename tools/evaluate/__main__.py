@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Capture the sample clip and the media clips, measure them, and draw them.
+
+    python -m rotocap.tools.evaluate [--only NAME ...] [--keep] [--media DIR]
+
+A table is printed, the same figures go to build/eval.json as flat keys, a contact sheet of
+every clip to build/eval/. Clips that are not there are said to be skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from ...inference.capture import CaptureOptions, capture
+from ...inference.errors import NoPersonError, RotocapError
+from ...inference.progress import Progress
+from ...inference.review import review
+from ...inference.sequence import SmplxSequence
+from ...inference.take import Take
+from .accuracy import Accuracy, against_truth
+from .clips import CLIPS, measure
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "build"
+SAMPLE = ROOT / "tests" / "data" / "sample"
+MEDIA = ROOT.parent / "shared" / "media"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = ["sample", *(clip.name for clip in CLIPS)]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
+    parser.add_argument("--keep", action="store_true", help="measure the takes of the last run again")
+    parser.add_argument("--no-pictures", action="store_true", help="draw no contact sheets")
+    options = parser.parse_args(arguments)
+    wanted = options.only or names
+    figures: dict[str, float] = {}
+    skipped = []
+    folder = BUILD / "eval"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in wanted:
+        clip = next((clip for clip in CLIPS if clip.name == name), None)
+        video = SAMPLE / "sample.mp4" if clip is None else options.media / clip.file
+        if not video.is_file():
+            skipped.append(f"{name}: needs {video}")
+            continue
+        began = time.monotonic()
+        take = _captured(video, folder / f"{name}.take", keep=options.keep)
+        took = time.monotonic() - began
+        if clip is None:
+            figures.update(_sample(take))
+        else:
+            figures.update({f"clips.{name}.{k}": v for k, v in measure(clip, take, _say).items()})
+        if not options.keep:
+            figures[f"{'sample' if clip is None else f'clips.{name}'}.seconds"] = took
+        if not options.no_pictures:
+            _say(f"{name}: drawn in {review(take, folder / f'{name}.png')}")
+    _write(figures)
+    _table(figures)
+    for line in skipped:
+        print(f"SKIPPED {line}")
+    return 0
+
+
+def compare_sample(take: Take) -> Accuracy | None:
+    """A take of the sample clip against its truth. None where nobody was found in it."""
+    if not take.people:
+        return None
+    return against_truth(take.sequence(take.people[0]), SmplxSequence.load(SAMPLE / "truth.npz"))
+
+
+def _sample(take: Take) -> dict[str, float]:
+    accuracy = compare_sample(take)
+    if accuracy is None:
+        return {"sample.found": 0.0}
+    for joint, value in accuracy.per_joint_mm.items():
+        _say(f"sample {joint:16} {value:6.1f} mm")
+    return {
+        f"sample.{name}": float(value)
+        for name, value in vars(accuracy).items()
+        if not isinstance(value, dict)
+    } | {f"sample.joints.{joint}_mm": value for joint, value in accuracy.per_joint_mm.items()}
+
+
+def _captured(video: Path, out: Path, *, keep: bool) -> Take:
+    if keep and (out / "take.toml").is_file():
+        return Take.open(out)
+    try:
+        return capture(CaptureOptions(video=video, out=out, overwrite=True), progress=_progress)
+    except NoPersonError:
+        return Take.open(out)
+    finally:
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr)
+
+
+def _progress(report: Progress) -> None:
+    if sys.stderr.isatty():
+        left = "" if report.eta_s is None else f", {report.eta_s:.0f} s left"
+        text = f"{report.stage} {report.done} of {report.total}, {report.rate:.1f}/s{left}"
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _write(figures: dict[str, float]) -> None:
+    """Into build/eval.json; figures of clips that were not measured now stay."""
+    path = BUILD / "eval.json"
+    old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    merged = dict(sorted({**old, **{k: round(v, 4) for k, v in figures.items()}}.items()))
+    path.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
+
+
+def _table(figures: dict[str, float]) -> None:
+    print()
+    for key, value in sorted(figures.items()):
+        if not key.startswith("sample.joints."):
+            print(f"{key:36} {value:10.3f}")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except RotocapError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
