@@ -20,7 +20,7 @@ Floats = NDArray[np.floating[Any]]
 @cache
 def grid(side: int, strides: tuple[int, ...]) -> NDArray[np.float32]:
     """(N, 2) anchor middles in input pixels: two for each cell and stride, in the networks' order."""
-    out = []
+    out: list[NDArray[np.float32]] = []
     done = 0
     while done < len(strides):
         stride = strides[done]
@@ -32,7 +32,7 @@ def grid(side: int, strides: tuple[int, ...]) -> NDArray[np.float32]:
         # Layers of one stride lie interleaved: a cell's anchors of all of them, then the next cell's.
         out.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), 2 * same, axis=0))
         done += same
-    anchors = np.concatenate(out)
+    anchors: NDArray[np.float32] = np.concatenate(out)
     anchors.setflags(write=False)
     return anchors
 

@@ -122,11 +122,15 @@ def at_its_wrist(hand: Hand, pose: Pose, side: Side) -> bool:
     own, other = (float(np.hypot(*(hand.points[0] - pose.points[_WRIST[s]]))) for s in (side, 1 - side))
     if own > 0.9 * palm:
         return False
-    # Where the other wrist is near too, left and right decide, as far as the network can tell them.
+    # Where the wrists are near each other, distance means nothing: left and right decide, as far
+    # as the network can tell them.
     fits = looks_like(hand, side)
-    if fits < _OTHER_HAND and (other < 2.0 * palm or pose.certainty[_WRIST[side]] < 0.5):
+    apart = float(np.hypot(*(pose.points[_WRIST[0]] - pose.points[_WRIST[1]])))
+    if apart < palm:
+        return fits >= 0.5
+    if fits < _OTHER_HAND and (apart < 2.0 * palm or pose.certainty[_WRIST[side]] < 0.5):
         return False
-    return own <= (0.5 + 1.5 * fits) * other
+    return own <= other
 
 
 def same_place(one: Hand, two: Hand) -> bool:

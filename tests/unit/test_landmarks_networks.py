@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The landmark networks on real pictures. Needs the built models and the test clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rotocap.inference import wholebody
+from rotocap.inference.errors import ModelError
+from rotocap.inference.landmarks.assembly import PersonLandmarks
+from rotocap.inference.landmarks.backend import MediapipeBackend
+from rotocap.inference.video import VideoReader
+
+MEDIA = Path(__file__).parents[2].parent / "shared" / "media"
+
+
+@pytest.fixture(scope="module")
+def backend() -> MediapipeBackend:
+    try:
+        return MediapipeBackend()
+    except ModelError as error:
+        pytest.skip(f"needs the models: {error}")
+
+
+def frames(name: str, start: int, end: int) -> list[NDArray[np.uint8]]:
+    path = MEDIA / name
+    if not path.exists():
+        pytest.skip(f"needs ../shared/media: {name}")
+    with VideoReader(path, start_frame=start, end_frame=end) as reader:
+        return [frame.image for frame in reader]
+
+
+def first(backend: MediapipeBackend, image: NDArray[np.uint8]) -> PersonLandmarks:
+    found = backend.detect(image)
+    assert found
+    result = backend.track(image, backend.begin(found[0]))
+    assert result is not None
+    return result[0]
+
+
+def test_a_dancer_is_followed_through_every_frame(backend: MediapipeBackend) -> None:
+    images = frames("mediapipe_dance_600.mp4", 0, 60)
+    state = backend.begin(backend.detect(images[0])[0])
+    heads, feet = [], []
+    for image in images:
+        result = backend.track(image, state)
+        assert result is not None
+        person, state = result
+        keypoints = person.keypoints
+        assert keypoints.shape == (133, 3)
+        assert keypoints.dtype == np.float32
+        assert ((keypoints[:, 2] >= 0) & (keypoints[:, 2] <= 1)).all()
+        heads.append(keypoints[:5, 1].mean())
+        feet.append(keypoints[17:23][keypoints[17:23, 2] > 0, 1].mean())
+        assert np.isfinite(person.points3d[:17]).all()
+    height = np.array(feet) - heads
+    assert 380 < np.median(height) < 500  # of a picture of 600; measured by eye
+    assert np.ptp(height) < 0.25 * np.median(height)
+
+
+def test_what_is_right_becomes_left_in_the_mirror(backend: MediapipeBackend) -> None:
+    """Body, face and hands: the flipped picture gives the flipped points with the sides exchanged."""
+    image = frames("pexels_makeup_face_hand_720.mp4", 100, 101)[0]
+    width = image.shape[1]
+    straight, mirrored = first(backend, image), first(backend, cv2.flip(image, 1))
+    back = mirrored.keypoints[list(wholebody.MIRROR)] * (-1, 1, 1) + (width - 1, 0, 0)
+    both = (straight.keypoints[:, 2] > 0.5) & (back[:, 2] > 0.5)
+    assert both[wholebody.FACE].all()
+    assert both[wholebody.RIGHT_HAND].all()  # she holds the brush in her right hand
+    apart = np.hypot(*(straight.keypoints - back)[:, :2].T)
+    face_width = float(np.ptp(straight.keypoints[wholebody.FACE, 0]))
+    assert np.median(apart[wholebody.FACE]) < 0.03 * face_width
+    assert np.median(apart[wholebody.RIGHT_HAND]) < 0.06 * face_width
+
+
+def test_depth_and_metres_are_in_camera_axes(backend: MediapipeBackend) -> None:
+    """A face's nose is nearer to the camera than its ears, and its eye corners 9 cm apart."""
+    image = frames("pexels_makeup_face_hand_720.mp4", 0, 1)[0]
+    face = first(backend, image).points3d[wholebody.FACE]
+    assert face[30, 2] < face[[0, 16], 2].min() - 0.03
+    assert np.linalg.norm(face[45] - face[36]) == pytest.approx(0.089, abs=1e-3)
+    assert face[45, 0] > face[36, 0]  # her left eye is on the right of the picture
+    assert face[8, 1] > face[27, 1]  # the chin is below: y points down
+
+
+def test_a_person_on_the_side_is_found_and_upright_in_3d(backend: MediapipeBackend) -> None:
+    """A quarter turn of the picture turns the points with it: nothing depends on what is up."""
+    image = frames("sports2d_lateral_raise_720p.mp4", 100, 101)[0]
+    straight = first(backend, image)
+    turned = first(backend, cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE))
+    x, y = turned.keypoints[:17, 0], turned.keypoints[:17, 1]
+    back = np.stack([y, image.shape[0] - 1 - x], axis=1)
+    sure = (straight.keypoints[:17, 2] > 0.7) & (turned.keypoints[:17, 2] > 0.7)
+    assert sure.sum() >= 12
+    height = float(np.ptp(straight.keypoints[:17, 1]))
+    assert np.median(np.hypot(*(straight.keypoints[:17, :2] - back)[sure].T)) < 0.03 * height
+    body = turned.points3d
+    down = body[[15, 16]].mean(axis=0) - body[[5, 6]].mean(axis=0)
+    assert down[0] < -0.9  # feet are left of the head in the turned picture, in metres too
+
+
+def test_a_state_from_a_file_goes_on_exactly(backend: MediapipeBackend) -> None:
+    images = frames("mediapipe_dance_600.mp4", 30, 42)
+    state = backend.begin(backend.detect(images[0])[0])
+    for image in images[:6]:
+        result = backend.track(image, state)
+        assert result is not None
+        state = result[1]
+    resumed = backend.unpack(backend.pack(state))
+    for image in images[6:]:
+        a, b = backend.track(image, state), backend.track(image, resumed)
+        assert a is not None
+        assert b is not None
+        assert np.array_equal(a[0].keypoints, b[0].keypoints)
+        assert np.array_equal(a[0].points3d, b[0].points3d, equal_nan=True)
+        (_, state), (_, resumed) = a, b
+
+
+def test_nobody_is_found_in_an_empty_picture(backend: MediapipeBackend) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (360, 640, 3), dtype=np.uint8)
+    for image in (np.zeros((360, 640, 3), np.uint8), noise):
+        assert backend.detect(image) == []
+
+
+def test_all_six_people_of_a_wide_picture_are_found(backend: MediapipeBackend) -> None:
+    image = frames("pexels_gym_class_720p.mp4", 380, 381)[0]
+    places: list[float] = []
+    for found in backend.detect(image):
+        result = backend.track(image, backend.begin(found))
+        if result is not None:
+            hips = float(result[0].keypoints[11:13, 0].mean())
+            if all(abs(hips - other) > 60 for other in places):
+                places.append(hips)
+    # Of their hips, from left to right; measured by eye.
+    assert sorted(places) == pytest.approx([175, 360, 500, 770, 960, 1210], abs=45)
