@@ -263,7 +263,8 @@ def _body_colours(body: FreeBody, person: tuple[int, int, int]) -> NDArray[np.fl
 def _name(image: Image, person: Shown, points: Array) -> None:
     sure = points[points[:, 2] > 0.3]
     if len(sure):
-        x, y = sure[:, 0].mean(), max(30.0, sure[:, 1].min() - 8)
+        top, bottom = sure[:, 1].min(), sure[:, 1].max()
+        x, y = sure[:, 0].mean(), max(32.0, top - 0.12 * (bottom - top))
         _write(image, person.name, (int(x) - 4 * len(person.name), int(y)), person.colour)
 
 
