@@ -140,7 +140,8 @@ class PeopleTracker:
                 del seen[second if misfit(second) >= misfit(first) else first]
 
     def _look(self, tracks: list[_Track], time_s: float) -> bool:
-        if not tracks or self._steps % DETECT_EVERY == 0:
+        # With nobody in sight there is nothing else to do.
+        if all(track.lost for track in tracks) or self._steps % DETECT_EVERY == 0:
             return True
         return any(track.lost and time_s - track.motion.time_s <= SEARCH_S for track in tracks)
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Following people through frames, and saying afterwards who was who."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rotocap.inference import chunks
+from rotocap.inference.people import identity
+from rotocap.inference.people.appearance import appearance, distance
+from rotocap.inference.people.track import gaps
+from rotocap.inference.people.tracker import PeopleTracker
+from scripted_people import BLUE, GREEN, RED, Actor, ScriptedBackend, figure, picture, standing, walking
+
+FPS = 30.0
+
+
+def read(actors, frames, *, backend=None):
+    """Sightings of a take, and for each row the actor who was really there."""
+    tracker = PeopleTracker(backend or ScriptedBackend(actors))
+    rows = chunks.Rows()
+    for frame in frames:
+        rows.add(frame, frame / FPS, tracker.step(picture(actors, frame), frame / FPS))
+    arrays = rows.arrays()
+    sightings = identity.Sightings(
+        **{n: arrays[n] for n in ("frame", "time_s", "track", "centre", "size", "score", "appearance")}
+    )
+    truth = []
+    for frame, centre in zip(sightings.frame, sightings.centre, strict=True):
+        miss = [
+            np.inf if (place := actor.where(int(frame))) is None else np.hypot(*(centre - place[:2]))
+            for actor in actors
+        ]
+        truth.append(int(np.argmin(miss)))
+    return sightings, np.array(truth)
+
+
+def purity(persons, truth):
+    """For each person the actor they mostly are, and the share of their rows that is that actor."""
+    out = []
+    for rows in persons:
+        values, counts = np.unique(truth[rows], return_counts=True)
+        out.append((int(values[counts.argmax()]), counts.max() / len(rows)))
+    return out
+
+
+def test_one_person_is_one_track_without_a_gap():
+    actors = [Actor(walking(60, 1.0), RED)]
+    sightings, _ = read(actors, range(120))
+    persons = identity.persons(sightings)
+    assert len(persons) == 1
+    assert sightings.frame[persons[0]].tolist() == list(range(120))
+
+
+def test_two_who_cross_keep_their_identity():
+    actors = [Actor(walking(40, 2.0), RED, depth=1.0), Actor(walking(280, -2.0), BLUE, depth=2.0)]
+    sightings, truth = read(actors, range(120))
+    persons = identity.persons(sightings)
+    found = purity(persons, truth)
+    assert sorted(actor for actor, _ in found) == [0, 1]
+    assert min(share for _, share in found) > 0.97
+    assert min(len(rows) for rows in persons) > 95
+
+
+def test_two_who_meet_and_turn_back_keep_their_identity():
+    # Place and velocity say that they crossed; only the colours know that they did not.
+    def meet(x0, direction):
+        def where(frame):
+            way = 2.0 * min(frame, 120 - frame)
+            return (x0 + direction * way, 120.0, 150.0)
+
+        return where
+
+    actors = [Actor(meet(50, 1), RED, depth=1.0), Actor(meet(290, -1), GREEN, depth=2.0)]
+    sightings, truth = read(actors, range(120))
+    found = purity(identity.persons(sightings), truth)
+    assert sorted(actor for actor, _ in found) == [0, 1]
+    assert min(share for _, share in found) > 0.97
+
+
+def test_late_entry_is_a_second_person_with_the_right_frames():
+    late = walking(-150, 2.0)
+    actors = [Actor(standing(240), RED), Actor(late, BLUE)]
+    sightings, truth = read(actors, range(140))
+    persons = identity.persons(sightings)
+    assert [actor for actor, _ in purity(persons, truth)] == [0, 1]
+    # In the picture from frame 75 on; found at the next look.
+    assert 75 <= sightings.frame[persons[1][0]] <= 75 + 15
+
+
+def test_leaving_and_returning_is_one_person_with_a_gap():
+    def where(frame):
+        return None if 50 <= frame < 110 else (150.0 if frame < 50 else 170.0, 120.0, 150.0)
+
+    sightings, _ = read([Actor(where, RED)], range(180))
+    persons = identity.persons(sightings)
+    assert len(persons) == 1
+    assert gaps(sightings.frame[persons[0]]) == [(50, 109)]
+
+
+def test_somebody_else_in_the_same_place_later_is_somebody_else():
+    actors = [
+        Actor(lambda f: (150.0, 120.0, 150.0) if f < 60 else None, RED),
+        Actor(lambda f: (150.0, 120.0, 150.0) if f >= 100 else None, BLUE),
+    ]
+    sightings, truth = read(actors, range(160))
+    assert sorted(purity(identity.persons(sightings), truth)) == [(0, 1.0), (1, 1.0)]
+
+
+def test_main_person_is_long_and_large():
+    actors = [Actor(standing(60, y=70, height=60), BLUE), Actor(standing(220, height=160), RED)]
+    sightings, truth = read(actors, range(60))
+    assert [actor for actor, _ in purity(identity.persons(sightings), truth)] == [1, 0]
+
+
+def test_a_flash_of_somebody_is_nobody():
+    actors = [
+        Actor(standing(60), RED),
+        Actor(lambda f: (250.0, 120.0, 140.0) if 45 <= f < 55 else None, BLUE),
+    ]
+    sightings, _ = read(actors, range(120))
+    assert len(np.unique(sightings.track)) == 2
+    assert len(identity.persons(sightings)) == 1
+
+
+def test_nobody_gives_no_persons():
+    sightings, _ = read([], range(20))
+    assert len(sightings) == 0
+    assert identity.persons(sightings) == []
+
+
+@pytest.mark.parametrize("cut", [1, 37, 59, 61])
+def test_a_tracker_goes_on_exactly_from_its_packed_state(cut):
+    actors = [Actor(walking(40, 2.0), RED), Actor(walking(280, -2.0), BLUE, depth=2.0)]
+    whole = PeopleTracker(ScriptedBackend(actors))
+    first, second = PeopleTracker(ScriptedBackend(actors)), PeopleTracker(ScriptedBackend(actors))
+    for frame in range(110):
+        if frame == cut:
+            second.unpack(first.pack())
+        continued = first if frame < cut else second
+        expected = whole.step(picture(actors, frame), frame / FPS)
+        got = continued.step(picture(actors, frame), frame / FPS)
+        assert [row.track for row in got] == [row.track for row in expected]
+        for a, b in zip(got, expected, strict=True):
+            assert np.array_equal(a.landmarks.keypoints, b.landmarks.keypoints)
+            assert np.array_equal(a.appearance, b.appearance)
+
+
+def test_clothes_of_one_colour_are_alike_and_of_two_are_not():
+    def seen(colour, frame):
+        actor = Actor(standing(150), colour)
+        return appearance(picture([actor], frame), figure(standing(150)(0), frame=frame).keypoints)
+
+    red, also_red, blue = seen(RED, 0), seen(RED, 5), seen(BLUE, 0)
+    assert distance(red, also_red) < 0.3
+    assert distance(red, blue) > 0.7
+    unseen = np.zeros_like(red)
+    assert distance(red, unseen) == pytest.approx(0.5)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Left and right, put right over time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rotocap.inference import wholebody
+from rotocap.inference.people import swaps
+from rotocap.inference.people.track import TrackLandmarks
+from scripted_people import figure
+
+MIRROR = np.array(wholebody.MIRROR)
+BODY = np.arange(23)
+ARMS, LEGS = np.array([7, 8, 9, 10]), np.array([13, 14, 15, 16, *range(17, 23)])
+COUNT = 90
+
+
+def take(*, turn=None, jitter=0.004, face=0.0):
+    """A walking person whose width shrinks and changes sign with `turn` (an angle per frame)."""
+    keypoints, points3d, boxes = [], [], []
+    for frame in range(COUNT):
+        landmarks = figure((150.0, 120.0, 150.0), frame=frame, jitter=jitter)
+        points, deep = landmarks.keypoints.copy(), landmarks.points3d.copy()
+        if turn is not None:
+            angle = turn(frame)
+            points[:23, 0] = 150 + (points[:23, 0] - 150) * np.cos(angle)
+            deep[:23, 2] = deep[:23, 0] * np.sin(angle)
+            deep[:23, 0] *= np.cos(angle)
+        for hand, wrist in ((wholebody.LEFT_HAND, 9), (wholebody.RIGHT_HAND, 10)):
+            points[hand] = points[wrist] + [0, 2, 0]
+            deep[hand] = 0.0 if wrist == 9 else 0.01
+        if face:
+            # As seen from the front: the person's right eye is left in the picture.
+            points[wholebody.FACE] = [150, 60, face]
+            points[wholebody.FACE.start + 36, 0], points[wholebody.FACE.start + 45, 0] = 145, 155
+        keypoints.append(points)
+        points3d.append(deep)
+        boxes.append(landmarks.box)
+    frames = np.arange(COUNT)
+    return TrackLandmarks(frames, frames / 30.0, np.array(keypoints), np.array(points3d), np.array(boxes))
+
+
+def swapped(track, frames, points, *, hands=True):
+    keypoints, points3d = track.keypoints.copy(), track.points3d.copy()
+    if hands:
+        points = np.concatenate([points, np.arange(91, 133)])
+    order = np.arange(133)
+    order[points] = MIRROR[points]
+    for frame in frames:
+        keypoints[frame], points3d[frame] = keypoints[frame][order], points3d[frame][order]
+    return TrackLandmarks(track.frame, track.time_s, keypoints, points3d, track.box)
+
+
+@pytest.mark.parametrize(
+    ("points", "hands"), [(BODY, True), (ARMS, True), (LEGS, False)], ids=["body", "arms", "legs"]
+)
+@pytest.mark.parametrize(
+    "frames", [[40], range(20, 45), [10, 11, 30, 50, 51, 52]], ids=["one", "run", "many"]
+)
+def test_what_was_exchanged_comes_back_exactly(points, hands, frames):
+    truth = take()
+    result = swaps.repair(swapped(truth, frames, points, hands=hands))
+    assert result.count == len(frames)
+    np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
+    np.testing.assert_array_equal(result.landmarks.points3d, truth.points3d)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.004, 0.01])
+def test_a_sound_take_is_left_alone(jitter):
+    assert swaps.repair(take(jitter=jitter)).count == 0
+
+
+def test_a_person_who_turns_round_is_left_alone():
+    track = take(turn=lambda frame: np.pi * np.clip((frame - 20) / 50, 0, 1))
+    assert swaps.repair(track).count == 0
+
+
+def test_hands_that_were_right_stay_with_their_wrist():
+    # The arms' points were exchanged, the hands' network knew better.
+    truth = take()
+    result = swaps.repair(swapped(truth, range(30, 40), ARMS, hands=False))
+    np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
+
+
+def test_a_face_says_which_way_round_a_take_is_that_is_mostly_exchanged():
+    truth = take(face=0.9)
+    result = swaps.repair(swapped(truth, range(0, 70), BODY))
+    assert result.count == 70
+    np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
+
+
+def test_empty_and_single_frames():
+    track = take()
+    for count in (0, 1):
+        few = TrackLandmarks(
+            *(getattr(track, n)[:count] for n in ("frame", "time_s", "keypoints", "points3d", "box"))
+        )
+        assert swaps.repair(few).count == 0
