@@ -2,7 +2,7 @@
 """Networks to download: which there are, and how one arrives on the disk.
 
 Nothing is used before its bytes were compared with a known SHA-256. Where the catalogue knows
-none, the first download ends in `UnconfirmedModel`, which carries the one that was found; the
+none, the first download ends in `UnconfirmedModelError`, which carries the one that was found; the
 caller shows it, and calls again with it once the user has agreed.
 """
 
@@ -27,7 +27,7 @@ _TIMEOUT_S = 30.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class UnconfirmedModel(ModelError):
+class UnconfirmedModelError(ModelError):
     """A file arrived, but nobody has said yet what its hash should be."""
 
     code = "unconfirmed_model"
@@ -115,7 +115,7 @@ def download(
 
     expected_sha256: of the file at the entry's address, as confirmed by the user, for an entry
     without one. progress: bytes done, and of how many if the server says.
-    Raises UnconfirmedModel (the file waits beside its final name, and a second call with its
+    Raises UnconfirmedModelError (the file waits beside its final name, and a second call with its
     hash does not fetch it again), ModelError (no connection, wrong bytes: the file is removed),
     Cancelled.
     """
@@ -191,7 +191,7 @@ def _no_connection(entry: CatalogueEntry, error: Exception) -> ModelError:
 def _verify(entry: CatalogueEntry, fetched: Path, known: str | None) -> None:
     found = sha256_file(fetched)
     if known is None and entry.onnx_sha256 is None:
-        raise UnconfirmedModel(
+        raise UnconfirmedModelError(
             f"{entry.id}: no hash is known for {entry.url}. The file that came has sha256 {found}. "
             "If you trust the address, confirm this hash.",
             found,

@@ -214,7 +214,10 @@ class Writer:
         begin, end, step = (self.constant(k) for k in op.inputs[1:4])
         shape = self.graph.shapes[op.inputs[0]]
         starts = [0 if op.options["begin_mask"] >> i & 1 else int(b) for i, b in enumerate(begin)]
-        ends = [n if op.options["end_mask"] >> i & 1 else int(e) for i, (e, n) in enumerate(zip(end, shape))]
+        ends = [
+            n if op.options["end_mask"] >> i & 1 else int(e)
+            for i, (e, n) in enumerate(zip(end, shape, strict=True))
+        ]
         if starts[:3] != [0, 0, 0] or tuple(ends[:3]) != shape[:3] or step.tolist() != [1, 1, 1, 1]:
             raise ModelError("a slice that is not one of channels: the converter does not know it.")
         self.channels(op, -starts[3])

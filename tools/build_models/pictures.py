@@ -15,12 +15,13 @@ from .recipes import Recipe
 
 SAMPLE = Path(__file__).parents[2] / "tests" / "data" / "sample"
 _FRAMES = (10, 50, 90)
-# The joints at what a graph looks at (jaw and eyes, or a hand), and how much wider than its points the square is.
+# Joints of SMPL-X: jaw and eyes.
 _HEAD = slice(22, 25)
+# The joints at what a graph looks at, and how much wider than them its square is.
 _PARTS: dict[str, tuple[slice, float]] = {
-    "pose_detection": (slice(0, 55), 1.8),
-    "pose_landmark": (slice(0, 55), 1.35),
-    "palm_detection": (slice(0, 55), 1.1),
+    "pose_detection": (slice(55), 1.8),
+    "pose_landmark": (slice(55), 1.35),
+    "palm_detection": (slice(55), 1.1),
     "hand_landmark": (slice(25, 40), 2.0),
     "hand_recrop": (slice(40, 55), 2.7),
     "face_landmark": (_HEAD, 3.0),
