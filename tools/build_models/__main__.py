@@ -18,9 +18,10 @@ WHEELS = Path(__file__).parents[2] / "build" / "wheels"
 
 def up_to_date(folder: Path) -> bool:
     """Whether every network is in `folder` with the bytes that its models.json asks for."""
-    if not (folder / MANIFEST).is_file():
+    try:
+        known = hashes(folder)
+    except ModelError:  # no list, or a damaged one: it is written anew
         return False
-    known = hashes(folder)
     paths = {recipe.name: folder / f"{recipe.name}.onnx" for recipe in RECIPES}
     return known.keys() == paths.keys() and all(
         path.is_file() and sha256_file(path) == known[name] for name, path in paths.items()

@@ -11,12 +11,8 @@ import zipfile
 from pathlib import Path
 
 from ...inference.errors import ModelError
+from ...inference.models import sha256_file
 from . import recipes
-
-
-def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(folder: Path) -> Path:
