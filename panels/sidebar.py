@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import bpy
 
 from ..addon import jobs
@@ -14,6 +16,7 @@ _QUICK_START = (
     "4. Look through the camera and play.",
 )
 
+_CHARACTERS = 36  # that fit a line of the sidebar at its usual width
 _ICONS = {"done": "CHECKMARK", "partial": "CHECKMARK", "stopped": "PAUSE", "failed": "ERROR"}
 
 
@@ -66,10 +69,16 @@ def _optional(layout: bpy.types.UILayout, settings: object, switch: str, *values
 
 
 def _result(layout: bpy.types.UILayout, outcome: jobs.Outcome) -> None:
-    box = layout.box()
-    box.label(text=outcome.message, icon=_ICONS[outcome.status])
+    column = layout.box().column(align=True)
+    _paragraph(column, outcome.message, _ICONS[outcome.status])
     for warning in outcome.warnings:
-        box.label(text=warning, icon="INFO")
+        _paragraph(column, warning, "INFO")
+
+
+def _paragraph(column: bpy.types.UILayout, text: str, icon: str) -> None:
+    """Text over several lines: a label alone is cut off in the middle."""
+    for number, line in enumerate(textwrap.wrap(text, _CHARACTERS)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
 class ROTOCAP_PT_apply(_SidebarPanel, bpy.types.Panel):

@@ -12,6 +12,8 @@ builder packs and checks it (it comes with the `bpy` wheel).
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -124,9 +126,7 @@ def _download(platform: Platform, python: str) -> list[str]:
 
 def stage(platforms: list[Platform], wheels: list[Path]) -> None:
     """Put what belongs into the zip in one folder, with the wheels in its manifest."""
-    models = ROOT / "inference" / "data" / "models"
-    if not list(models.glob("*.onnx")):
-        raise SystemExit(f"{models}: no networks there yet; run: make models")
+    check_models(ROOT / "inference" / "data" / "models")
     shutil.rmtree(STAGING, ignore_errors=True)
     (STAGING / "wheels").mkdir(parents=True)
     for name in FOLDERS:
@@ -144,6 +144,17 @@ def stage(platforms: list[Platform], wheels: list[Path]) -> None:
     named = "platforms = [" + ", ".join(f'"{platform.name}"' for platform in platforms) + "]\n"
     text = _replace_line(_replace_line(text, "wheels = ", listed), "platforms = ", named)
     manifest.write_text(text, encoding="utf-8")
+
+
+def check_models(folder: Path) -> None:
+    """Every network that models.json names has to be there with the bytes that it says."""
+    manifest = folder / "models.json"
+    if not manifest.is_file():
+        raise SystemExit(f"{manifest}: not there yet; run: make models")
+    for name, about in json.loads(manifest.read_text(encoding="utf-8"))["models"].items():
+        path = folder / f"{name}.onnx"
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != about["sha256"]:
+            raise SystemExit(f"{path}: missing, or not the one of models.json; run: make models")
 
 
 def _replace_line(text: str, start: str, new: str) -> str:

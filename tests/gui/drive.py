@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An animator's first minutes, in a real window, by mouse and keyboard. Run by tools/gui_chroot.sh.
+
+    blender --enable-event-simulate --python drive.py
+
+Installs the zip, finds the buttons by hovering (Blender tells which command is under the
+mouse), presses them, watches that the window stays alive, and takes pictures on the way.
+"""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import bpy
+
+HERE = Path(__file__).parent
+OUT = HERE / "out"
+PACKAGE = "bl_ext.user_default.rotocap"
+TAB = "Rotocap"
+
+bpy.context.preferences.view.show_splash = False
+
+Steps = Iterator[float]
+report: list[str] = []
+
+
+def say(text: str) -> None:
+    report.append(text)
+    print(text, flush=True)
+
+
+def picture(name: str) -> None:
+    subprocess.run(["import", "-window", "root", str(OUT / name)], check=True)
+
+
+def viewport() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    return window, area, next(region for region in area.regions if region.type == "UI")
+
+
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> Steps:
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            picture("failed.png")
+            raise AssertionError(f"waited {seconds:.0f} s for: {what}")
+        yield 0.1
+
+
+def move(x: int, y: int) -> Steps:
+    window, _, _ = viewport()
+    window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
+    yield 0.05
+
+
+def press(key: str, *, ctrl: bool = False) -> Steps:
+    window, area, _ = viewport()
+    x, y = area.x + 200, area.y + 300
+    window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
+    yield 0.05
+    window.event_simulate(key, "PRESS", x=x, y=y, ctrl=ctrl)
+    yield 0.05
+    window.event_simulate(key, "RELEASE", x=x, y=y, ctrl=ctrl)
+    yield 0.3
+
+
+def find(command: str, found: list[tuple[int, int]]) -> Steps:
+    """Hover down the sidebar until the button of `command` is under the mouse."""
+    window, area, region = viewport()
+    manager = bpy.context.window_manager
+    x = region.x + region.width // 2 - 10
+    for y in range(region.y + region.height - 10, region.y, -7):
+        yield from move(x, y)
+        manager.clipboard = ""
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            if bpy.ops.ui.copy_python_command_button.poll():
+                bpy.ops.ui.copy_python_command_button()
+        if manager.clipboard.startswith(command):
+            found.append((x, y))
+            return
+    picture("failed.png")
+    raise AssertionError(f"no button for {command} in the sidebar")
+
+
+def click(command: str) -> Steps:
+    found: list[tuple[int, int]] = []
+    yield from find(command, found)
+    window, _, _ = viewport()
+    x, y = found[0]
+    window.event_simulate("LEFTMOUSE", "PRESS", x=x, y=y)
+    yield 0.05
+    window.event_simulate("LEFTMOUSE", "RELEASE", x=x, y=y)
+    yield 0.2
+    say(f"pressed the button of {command}")
+
+
+def armatures() -> list[bpy.types.Object]:
+    return [ob for ob in bpy.context.scene.objects if ob.type == "ARMATURE"]
+
+
+def progress(job) -> int:
+    """Frames that a running capture has read."""
+    assert job.outcome is None, job.outcome
+    return job.state.done
+
+
+def story() -> Steps:
+    bpy.ops.extensions.package_install_files(
+        filepath=str(HERE / "rotocap.zip"), repo="user_default", enable_on_install=True, overwrite=True
+    )
+    say(f"installed in Blender {bpy.app.version_string}, Python {sys.version.split()[0]}")
+    jobs = importlib.import_module(f"{PACKAGE}.addon.jobs")
+    yield 1.0
+    for ob in list(bpy.data.objects):
+        bpy.data.objects.remove(ob)
+    _, area, _ = viewport()
+    area.spaces.active.show_region_ui = True
+    yield 0.5
+    viewport()[2].active_panel_category = TAB
+    yield 0.5
+    picture("1_installed.png")
+
+    bpy.ops.rotocap.import_video(filepath=str(HERE / "Sample clip.mp4"))
+    bpy.ops.ed.undo_push(message="Import Video")
+    yield 0.5
+
+    yield from click("bpy.ops.rotocap.capture")
+    yield from wait_for(lambda: jobs.current() is not None, "the capture starts", seconds=5)
+    job = jobs.current()
+    yield from wait_for(lambda: progress(job) > 10, "progress", seconds=120)
+    say(f"progress: {job.state.text()}")
+    yield 0.3
+    picture("2_progress.png")
+    # The window is alive: our own timer comes as often as it asked to while the worker works.
+    longest, last = 0.0, time.monotonic()
+    while job.outcome is None:
+        yield 0.05
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+        assert last - begun < 400, "the capture does not end"
+    say(f"captured: {job.outcome.message} Longest time the window was busy: {longest:.2f} s")
+    yield 0.5
+    assert job.outcome.status == "done", job.outcome
+    assert len(armatures()) == 1, armatures()
+    assert len(armatures()[0].data.bones) == 55
+    _, area, _ = viewport()
+    area.spaces.active.region_3d.view_perspective = "CAMERA"
+    with bpy.context.temp_override(window=viewport()[0], area=area, region=area.regions[-1]):
+        bpy.ops.view3d.view_center_camera()
+    for frame in (1, 45, 75):
+        bpy.context.scene.frame_set(frame)
+        yield 0.7
+        picture(f"3_body_{frame:03d}.png")
+
+    yield from press("Z", ctrl=True)
+    yield 0.5
+    assert not armatures(), "one undo step takes the armature away"
+    assert bpy.context.scene.rotocap.video, "and nothing else"
+    say("one undo takes the result away")
+
+    bpy.context.scene.rotocap.take = str(HERE / "again.take")
+    bpy.ops.ed.undo_push(message="Another take")
+    yield from click("bpy.ops.rotocap.capture")
+    job = jobs.current()
+    yield from wait_for(lambda: progress(job) > 20, "progress again", seconds=120)
+    yield from press("ESC")
+    yield from wait_for(lambda: job.outcome is not None, "the end after Esc", seconds=120)
+    yield 0.5
+    assert job.outcome.status == "partial", job.outcome
+    assert len(armatures()) == 1, "what was read before Esc is kept"
+    say(f"Esc: {job.outcome.message}")
+    picture("4_escaped.png")
+
+
+steps = story()
+begun = time.monotonic()
+
+
+def drive() -> float | None:
+    try:
+        return next(steps)
+    except StopIteration:
+        say(f"all done in {time.monotonic() - begun:.0f} s")
+        (OUT / "result.txt").write_text("\n".join(report) + "\n", encoding="utf-8")
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    sys.stdout.flush()
+    if status:
+        bpy.app.timers.register(lambda: sys.exit(3))
+    bpy.ops.wm.quit_blender()
+    return None
+
+
+bpy.app.timers.register(drive, first_interval=1.5)
