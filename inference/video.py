@@ -27,6 +27,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 import cv2
 
 from .errors import VideoError
+from .frame_size import stated_size
 
 cv2.setLogLevel(0)
 
@@ -34,6 +35,8 @@ cv2.setLogLevel(0)
 QUEUE_LENGTH = 4
 # Below this many frames, decoding up to the start is as quick as seeking and never wrong.
 _SEEK_WORTH = 300
+# No video lasts this long, in seconds.
+_NO_TIME = 1e7
 _TURN = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
@@ -157,9 +160,10 @@ class VideoReader:
     def _frames(self) -> Iterator[Frame]:
         start, end, stride = self._range
         turn = _TURN.get(self.info.rotation_deg)
-        expected = (self.info.height, self.info.width)
         step = 1.0 / self.info.fps
         capture, index = _open_at(self.path, start, self.info)
+        sizes = _SizeWatch(self.path, self.info.codec)
+        sizes.step(index)
         last_time = -np.inf
         delivered = False
         try:
@@ -169,10 +173,15 @@ class VideoReader:
                     break
                 # After a grab this is the timestamp of the frame just grabbed, from the first frame's on.
                 time_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-                if not time_s > last_time:
-                    # Broken muxers repeat or omit timestamps; nothing after us may see time stand still.
+                if not (last_time < time_s and abs(time_s) < _NO_TIME):
+                    # Streams without a container have none, with an absurd number in its place;
+                    # broken muxers repeat them; nothing after us may see time stand still.
                     time_s = last_time + step if np.isfinite(last_time) else index * step
                 last_time = time_s
+                if sizes.step() is not None:
+                    was, now = (f"{width} x {height}" for width, height in (sizes.first, sizes.changed))
+                    self._note(time_s, f"the picture size changes to {now} from {was}")
+                    break
                 if index >= start and (index - start) % stride == 0:
                     ok, image = capture.retrieve()
                     if not ok:
@@ -180,18 +189,15 @@ class VideoReader:
                         break
                     if turn is not None:
                         image = cv2.rotate(image, turn)
-                    if image.shape[:2] != expected:
-                        got = f"{image.shape[1]} x {image.shape[0]}"
-                        self._note(
-                            time_s, f"the picture size changes to {got} from {expected[1]} x {expected[0]}"
-                        )
-                        break
                     delivered = True
                     yield Frame(index, time_s, np.asarray(image, dtype=np.uint8))
                 index += 1
         finally:
             capture.release()
+            sizes.close()
         if not delivered and not self._closing.is_set():
+            if self.trouble is not None:
+                raise VideoError(self.trouble)
             raise VideoError(
                 f"{self.path.name}: no frame from {start} on; it has {index}. Choose an earlier start"
             )
@@ -209,6 +215,35 @@ class VideoReader:
             f"{self.path.name}: {what}; read up to {time_s:.2f} s. "
             "For the rest, convert the file or copy it again"
         )
+
+
+class _SizeWatch:
+    """Reads the file's packets, not decoded, beside the decoder, and notices another picture size."""
+
+    def __init__(self, path: Path, codec: str) -> None:
+        self._codec = codec
+        self._packets = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+        self.first: tuple[int, int] = (0, 0)
+        self.changed: tuple[int, int] = (0, 0)
+
+    def step(self, packets: int = 1) -> tuple[int, int] | None:
+        """Read on by so many packets: the new size if it changed, else None."""
+        for _ in range(packets):
+            if not self._packets.grab():
+                return None
+            ok, packet = self._packets.retrieve()
+            size = stated_size(packet.tobytes(), self._codec) if ok else None
+            if size is None:
+                continue
+            if self.first == (0, 0):
+                self.first = size
+            elif size != self.first:
+                self.changed = size
+                return size
+        return None
+
+    def close(self) -> None:
+        self._packets.release()
 
 
 def _open(path: Path) -> cv2.VideoCapture:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
 from rotocap.inference.errors import VideoError
 from rotocap.inference.video import QUEUE_LENGTH, VideoReader, probe
 
@@ -179,6 +180,22 @@ def test_a_truncated_file_keeps_what_was_read_and_says_where_it_ended(tmp_path: 
 def test_a_requested_end_is_no_truncation(tmp_path: Path) -> None:
     *_, reader = read(write(tmp_path / "a.mkv", codec="mp4v"), end_frame=7)
     assert reader.truncated_at is None
+
+
+def test_a_changing_picture_size_keeps_what_was_read_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.mjpeg"
+    with path.open("wb") as file:
+        for number in range(20):
+            width = WIDTH if number < 12 else WIDTH // 2
+            ok, jpeg = cv2.imencode(".jpg", picture(number, width))
+            assert ok
+            file.write(jpeg.tobytes())
+    indices, _, times, reader = read(path)
+    assert indices == list(range(12))
+    assert times == pytest.approx(np.arange(12) / 25, abs=0.01)
+    assert reader.truncated_at == pytest.approx(12 / 25, abs=0.01)  # raw pictures count as 25 a second
+    assert reader.trouble is not None
+    assert "picture size changes to 80 x 96 from 160 x 96" in reader.trouble
 
 
 def test_spaces_and_letters_of_other_alphabets_in_the_path(tmp_path: Path) -> None:
