@@ -52,6 +52,7 @@ class CaptureOptions:
     fov_deg: float | None = None
     height_m: float | None = None  # stature of the main person
     threads: int = 2
+    chunk_frames: int = chunks.FRAMES  # a crash costs this many frames at most
     overwrite: bool = False  # throw away a take that is there
     device: str = "cpu"
 
@@ -89,7 +90,7 @@ def capture(
     networks, hashes = backend(options)
     take = _opened(options, info, networks.name, hashes)
     if not take.read_to_end:
-        take = _read(take, info, networks, progress, cancelled, abandoned)
+        take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned)
     return _solve(take, camera_K, progress, abandoned)
 
 
@@ -100,7 +101,7 @@ def _check(options: CaptureOptions) -> None:
         raise RotocapError(f"device: expected cpu, the only one so far, got {options.device!r}")
     if options.height_m is not None and not 0.4 <= options.height_m <= 2.6:
         raise RotocapError(f"height: expected 0.4 to 2.6 metres, got {options.height_m:g}")
-    for name in ("threads", "stride"):
+    for name in ("threads", "stride", "chunk_frames"):
         if getattr(options, name) < 1:
             raise RotocapError(f"{name}: expected at least 1, got {getattr(options, name)}")
     if (options.start_s is not None and options.start_frame) or (
@@ -169,6 +170,7 @@ def _read(
     take: Take,
     info: VideoInfo,
     backend: LandmarkBackend,
+    chunk_frames: int,
     progress: ProgressReport,
     cancelled: Callable[[], bool],
     abandoned: Callable[[], bool],
@@ -204,7 +206,7 @@ def _read(
                 frames_read += 1
                 next_frame = frame.index + stride
                 meter.update(frames_read)
-                if rows.frames >= chunks.FRAMES:
+                if rows.frames >= chunk_frames:
                     flush()
                 if abandoned() or cancelled():
                     stopped = True

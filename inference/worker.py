@@ -65,7 +65,7 @@ class Control:
 
 
 def load_package(root: Path) -> None:
-    """Make the repository, or the installed extension, importable as `rotocap` whatever its folder is called."""
+    """Make the repository, or the installed extension, importable as `rotocap` in any folder."""
     if "rotocap" in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(

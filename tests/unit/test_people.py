@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scripted_people import BLUE, GREEN, RED, Actor, ScriptedBackend, figure, picture, standing, walking
+
 from rotocap.inference import chunks
 from rotocap.inference.people import identity
 from rotocap.inference.people.appearance import appearance, distance
 from rotocap.inference.people.track import gaps
 from rotocap.inference.people.tracker import PeopleTracker
-from scripted_people import BLUE, GREEN, RED, Actor, ScriptedBackend, figure, picture, standing, walking
 
 FPS = 30.0
 

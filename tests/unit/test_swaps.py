@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scripted_people import figure
+
 from rotocap.inference import wholebody
 from rotocap.inference.people import swaps
 from rotocap.inference.people.track import TrackLandmarks
-from scripted_people import figure
 
 MIRROR = np.array(wholebody.MIRROR)
 BODY = np.arange(23)
