@@ -44,9 +44,7 @@ INDEX: dict[str, int] = {name: i for i, name in enumerate(JOINT_NAMES)}
 
 MIRROR: tuple[int, ...] = tuple(
     INDEX[
-        name.replace("left_", "right_", 1)
-        if name.startswith("left_")
-        else name.replace("right_", "left_", 1)
+        name.replace("left_", "right_", 1) if name.startswith("left_") else name.replace("right_", "left_", 1)
     ]
     for name in JOINT_NAMES
 )
