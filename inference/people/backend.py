@@ -49,8 +49,8 @@ class LandmarkBackend(Protocol):
     def detect(self, image: Image) -> Sequence[Detection]:
         """People in the picture (H, W, 3) BGR, each once."""
 
-    def begin(self, detection: Detection) -> Any:
-        """A person's state that looks where the detection is."""
+    def begin(self, detection: Any) -> Any:
+        """A person's state that looks where the detection (one of this backend's own) is."""
 
     def track(self, image: Image, state: Any) -> tuple[PersonLandmarks, Any] | None:
         """The person's landmarks, and the state to look with in the next frame. None if lost."""
