@@ -20,8 +20,8 @@ FOLDER = Path("~/.rotocap/models")
 EPILOG = """\
 examples:
   rotocap models list
-  rotocap models get dwpose_m
-  rotocap models get dwpose_m --sha256 0123...    where no hash is known, after you checked it
+  rotocap models get dwpose-m
+  rotocap models get dwpose-m --sha256 0123...    where no hash is known, after you checked it
 
 `get` is the only command that uses the network, and only when you call it.
 """
@@ -72,7 +72,7 @@ def list_models(options: argparse.Namespace) -> int:
 
 
 def get_model(options: argparse.Namespace) -> int:
-    from ..inference.catalogue import UnconfirmedModel, download, find
+    from ..inference.catalogue import UnconfirmedModelError, download, find
     from ..inference.progress import Meter
 
     entry = find(options.name)
@@ -85,7 +85,7 @@ def get_model(options: argparse.Namespace) -> int:
                 expected_sha256=options.sha256,
                 progress=lambda done, total: meter.update(done),
             )
-        except UnconfirmedModel as error:
+        except UnconfirmedModelError as error:
             line.say(str(error))
             line.say(f"to accept it: rotocap models get {entry.id} --sha256 {error.sha256}")
             return error.exit_code

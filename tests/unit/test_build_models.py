@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -19,6 +20,7 @@ from rotocap.tools.build_models import check, onnx_writer, pictures, recipes, re
 from rotocap.tools.build_models.recipes import RECIPES, Recipe
 from rotocap.tools.build_models.tflite_reader import Graph, Operator
 
+MEDIA = Path(__file__).parents[2].parent / "shared" / "media"
 CONV = {"padding": "VALID", "stride": (1, 1), "activation": ""}
 
 
@@ -156,6 +158,27 @@ def test_each_network_agrees_with_its_source(recipe: Recipe, archive: Path) -> N
     for images in (pictures.noise(recipe, 1), pictures.crops(recipe)):
         measured = check.errors(recipe, source, model, images)
         assert max(measured.values()) < check.LIMIT, measured
+
+
+@pytest.mark.parametrize("clip", ["sports2d_lateral_raise_720p.mp4", "pexels_makeup_face_hand_720.mp4"])
+def test_each_network_agrees_with_its_source_on_filmed_people(clip: str, archive: Path) -> None:
+    if not (MEDIA / clip).is_file():
+        pytest.skip(f"needs ../shared/media: {clip}")
+    video = cv2.VideoCapture(str(MEDIA / clip))
+    video.set(cv2.CAP_PROP_POS_FRAMES, 40)
+    frame = video.read()[1]
+    video.release()
+    side = min(frame.shape[:2])
+    top, left = ((n - side) // 2 for n in frame.shape[:2])
+    square = frame[top : top + side, left : left + side, ::-1] / 255
+    for recipe in RECIPES:
+        image = cv2.resize(square, (recipe.size, recipe.size), interpolation=cv2.INTER_AREA)
+        image = (recipe.low + image * (recipe.high - recipe.low)).transpose(2, 0, 1)[None]
+        source = wheel.read_member(archive, recipe)
+        measured = check.errors(
+            recipe, source, build.convert(recipe, source), [np.ascontiguousarray(image, dtype=np.float32)]
+        )
+        assert max(measured.values()) < check.LIMIT, (recipe.name, measured)
 
 
 def test_a_wrong_conversion_is_refused(archive: Path) -> None:
