@@ -9,6 +9,6 @@ import os
 # Read once, when numpy loads, so before any other import.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from .main import main  # noqa: E402
+from .main import main
 
 __all__ = ["main"]
