@@ -60,8 +60,8 @@ for list in "$@"; do
     cp "$wanted" "$have"
 done
 
-# The root of the repository is the package `rotocap`: installed in place.
-if ! cmp -s pyproject.toml $venv/installed-pyproject.toml; then
+# The root of the repository is the package `rotocap`: installed in place, where setuptools is pinned.
+if [ "$*" != bench ] && ! cmp -s pyproject.toml $venv/installed-pyproject.toml; then
     $venv/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e .
     cp pyproject.toml $venv/installed-pyproject.toml
 fi
