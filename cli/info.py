@@ -26,6 +26,7 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "info",
         help="say what a take holds",
         description="Say what a take holds: from which video, how far it got, who is in it.",
+        epilog="Every person's file is opened, so a damaged take is named: exit code 5.",
     )
     command.add_argument("take", metavar="TAKE", type=Path, help="a folder that `rotocap capture` wrote")
     command.add_argument("--json", action="store_true", help="everything, for programs")

@@ -73,9 +73,9 @@ class ProgressLine:
 
 def line(report: Progress) -> str:
     """One report in words: `reading the video: 120 of 540 (22 %), 24.1 a second, 17 s left`."""
-    parts = [f"{report.done} of {report.total} ({100 * report.done / report.total:.0f} %)"]
-    if report.total <= 0:
-        parts = [str(report.done)]
+    parts = [str(report.done)]
+    if report.total > 0:
+        parts = [f"{report.done} of {report.total} ({100 * report.done / report.total:.0f} %)"]
     if report.rate > 0:
         parts.append(f"{report.rate:.1f} a second")
     if report.eta_s is not None and report.done < report.total:
