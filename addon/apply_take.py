@@ -68,14 +68,8 @@ def footage_of(take: Take) -> Footage:
 
 
 def apply_new(scene: bpy.types.Scene, take: Take, people: list[Person]) -> ApplyReport:
-    """New armatures with bodies, and the camera over the video, in `scene`.
-
-    A scene in which nothing is animated yet takes the video's frame rate and picture size.
-    """
-    footage = footage_of(take)
-    if not bpy.data.actions:
-        scene_from_take.match_scene(scene, footage)
-    report = scene_from_take.add_people(scene, people, footage, title=take.path.stem)
+    """New armatures with bodies, and the camera over the video, in `scene`: see `add_people`."""
+    report = scene_from_take.add_people(scene, people, footage_of(take), title=take.path.stem)
     report.warnings.extend(take.warnings)
     return report
 

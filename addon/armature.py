@@ -129,6 +129,7 @@ def new_armature(
             if parent >= 0:
                 bone.parent = data.edit_bones[JOINT_NAMES[parent]]
     _sort_bones(data)
+    data.display_type = "STICK"  # the body is to be seen behind it
     armature.show_in_front = True
     for bone in armature.pose.bones:
         bone.rotation_mode = "QUATERNION"

@@ -51,3 +51,16 @@ def set_slot_of_strip(strip: bpy.types.NlaStrip, slot: object | None) -> None:
     """Let a strip made of an existing Action play the slot it played before."""
     if SLOTS and slot is not None:
         strip.action_slot = slot
+
+
+def shows_upright(shown: tuple[int, int], *, size: tuple[int, int], rotation_deg: int) -> bool:
+    """Whether Blender turned a video itself: 4.5 does, 4.3 does not.
+
+    shown: the size it gives the clip; size: the upright one. A square one, or a half turn,
+    does not show in the size, so then the version decides.
+    """
+    if rotation_deg % 360 == 0:
+        return True
+    if rotation_deg % 180 and shown[0] != shown[1]:
+        return shown == size
+    return bpy.app.version >= (4, 5)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import bpy
@@ -14,7 +15,7 @@ from ..retarget import quaternions
 from ..retarget.timeline import Timeline
 from . import keys
 from .armature import camera_to_blender
-from .blender_versions import Channels
+from .blender_versions import Channels, shows_upright
 
 _SENSOR_MM = 36.0
 
@@ -66,8 +67,19 @@ def load_clip(path: Path) -> bpy.types.MovieClip:
     return clip
 
 
-def show_video(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, first_frame: int) -> None:
-    """The video behind everything that the camera sees, its first picture on first_frame."""
+def show_video(
+    camera: bpy.types.Object,
+    clip: bpy.types.MovieClip,
+    *,
+    size: tuple[int, int],
+    rotation_deg: int,
+    first_frame: int,
+) -> None:
+    """The video behind everything that the camera sees, its first picture on first_frame.
+
+    size: pixels of the upright picture. rotation_deg: what the file says about turning it
+    clockwise; done here where Blender itself does not (before 4.5 it shows phone videos on their side).
+    """
     clip.frame_start = first_frame
     data = camera.data
     data.show_background_images = True
@@ -77,3 +89,15 @@ def show_video(camera: bpy.types.Object, clip: bpy.types.MovieClip, *, first_fra
     background.alpha = 1.0
     background.frame_method = "FIT"
     background.display_depth = "BACK"
+    if not shows_upright(tuple(clip.size), size=size, rotation_deg=rotation_deg):
+        background.rotation = math.radians(rotation_deg)
+        if rotation_deg % 180:
+            # Blender fits the picture as it lies; turned, it has to fill the frame again.
+            background.scale = max(size) / min(size)
+
+
+def look_through(context: bpy.types.Context, camera: bpy.types.Object) -> None:
+    """Let the viewport that the animator is in show the camera's view, if there is one."""
+    area = context.area
+    if area is not None and area.type == "VIEW_3D" and context.scene.camera == camera:
+        area.spaces.active.region_3d.view_perspective = "CAMERA"

@@ -30,11 +30,11 @@ _LOG_TAIL = 1500  # characters of the child's own words that are shown when it d
 _STOPPED = "The capture was stopped. What was read is kept: press Capture to go on."
 
 STAGES = {
-    "landmarks": "Reading the video",
-    "people": "Telling people apart",
-    "fit": "Fitting the bodies",
-    "world": "Finding the floor",
-    "write": "Writing the take",
+    "landmarks": "Reading",
+    "people": "People",
+    "fit": "Fitting",
+    "world": "Floor",
+    "write": "Writing",
 }
 
 
@@ -90,17 +90,17 @@ class State:
         return min(self.done / self.total, 1.0) if self.total > 0 else 0.0
 
     def text(self) -> str:
-        """One line: the stage, how far, how fast, how long still."""
+        """What is being done, and how far: it fits the progress bar."""
         if self.cancelling:
-            return "Stopping: keeping what was read…"
-        parts = [self.stage]
-        if self.total > 0:
-            parts.append(f"{self.done} of {self.total}")
-        if self.rate > 0.0:
-            parts.append(f"{self.rate:.1f} a second")
+            return "Stopping, keeping what was read"
+        return f"{self.stage}: {self.done} of {self.total}" if self.total > 0 else self.stage
+
+    def speed(self) -> str:
+        """How fast, and how long still; empty until that is known."""
+        parts = [f"{self.rate:.1f} a second"] if self.rate > 0.0 else []
         if self.eta_s is not None:
             parts.append(f"{_duration(self.eta_s)} left")
-        return " · ".join(parts)
+        return ", ".join(parts)
 
 
 def _duration(seconds: float) -> str:

@@ -78,8 +78,14 @@ def scene_fps(scene: bpy.types.Scene) -> float:
 
 
 def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *, title: str) -> ApplyReport:
-    """A new armature and body for every person, and the camera over the video."""
+    """A new armature and body for every person, and the camera over the video.
+
+    A scene in which nothing is animated yet takes the video's rate, picture size and length, and the camera.
+    """
     report = ApplyReport()
+    fresh = not bpy.data.actions
+    if fresh:
+        match_scene(scene, footage)
     collection = bpy.data.collections.new(title)
     scene.collection.children.link(collection)
     timelines = [_timeline(scene, person.sequence) for person in people]
@@ -99,9 +105,10 @@ def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *
         f"{title} camera", people[0].sequence, timelines[0], collection, size=footage.size
     )
     report.camera = view.name
-    scene.camera = scene.camera or view
+    if fresh or scene.camera is None:
+        scene.camera = view
     _show_video(scene, view, footage, report)
-    _frame_range(scene, timelines, report, grow=False)
+    _frame_range(scene, timelines, report, grow=not fresh)
     return report
 
 
@@ -148,7 +155,9 @@ def _show_video(
     except RuntimeError as error:
         report.warnings.append(f"{footage.path}: Blender cannot show this video ({error})")
         return
-    camera.show_video(view, clip, first_frame=FIRST_FRAME)
+    camera.show_video(
+        view, clip, size=footage.size, rotation_deg=footage.rotation_deg, first_frame=FIRST_FRAME
+    )
     if abs(scene_fps(scene) - footage.fps) > 0.01 * footage.fps:
         report.warnings.append(
             f"the scene runs at {scene_fps(scene):.4g} frames a second and the video at {footage.fps:.4g}: "

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..addon.apply_take import apply_new, read_people
+from ..addon.camera import look_through
 from ..inference.errors import RotocapError
 from ..inference.take import Take
 
@@ -31,6 +32,7 @@ class ROTOCAP_OT_apply_new_armature(bpy.types.Operator):
         try:
             take = Take.open(Path(bpy.path.abspath(settings.take)))
             report = apply_new(context.scene, take, read_people(take, settings.people))
+            look_through(context, context.scene.objects[report.camera])
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

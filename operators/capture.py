@@ -7,6 +7,7 @@ import bpy
 
 from ..addon import jobs
 from ..addon.apply_take import apply_new, read_people
+from ..addon.camera import look_through
 from ..addon.properties import request
 from ..inference.errors import RotocapError
 from ..inference.take import Take
@@ -84,7 +85,8 @@ class ROTOCAP_OT_capture(bpy.types.Operator):
         if settings.apply_when_done:
             try:
                 take = Take.open(outcome.take)
-                apply_new(context.scene, take, read_people(take))
+                report = apply_new(context.scene, take, read_people(take))
+                look_through(context, context.scene.objects[report.camera])
             except RotocapError as error:
                 self.report({"ERROR"}, str(error))
                 return {"CANCELLED"}

@@ -51,6 +51,7 @@ class ROTOCAP_PT_capture(_SidebarPanel, bpy.types.Panel):
         job = jobs.current()
         if job is not None and job.outcome is None:
             layout.progress(factor=job.state.fraction, text=job.state.text())
+            layout.label(text=job.state.speed())
             layout.operator("rotocap.stop_capture", icon="CANCEL")
             return
         row = layout.row()
