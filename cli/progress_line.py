@@ -34,6 +34,7 @@ class ProgressLine:
         self._stage = ""
         self._began = 0.0
         self._shown = 0.0
+        self._finished = False
         self._open = False
 
     def __enter__(self) -> ProgressLine:
@@ -46,15 +47,15 @@ class ProgressLine:
         now = time.monotonic()
         if report.stage != self._stage:
             self._end_line()
-            self._stage, self._began, self._shown = report.stage, now, 0.0
+            self._stage, self._began, self._shown, self._finished = report.stage, now, 0.0, False
         if now - self._began < _QUIET_S:
             return
         finished = 0 < report.total <= report.done
         if self._live:
             self._stream.write("\r\x1b[2K" + line(report))
             self._open = True
-        elif finished or now - self._shown >= _LOG_EVERY_S:
-            self._shown = now
+        elif (finished and not self._finished) or now - self._shown >= _LOG_EVERY_S:
+            self._shown, self._finished = now, finished
             self._stream.write(line(report) + "\n")
         self._stream.flush()
 

@@ -24,7 +24,7 @@ from .motion import Motion, apart, place, torsos_apart
 
 # All distances are in units of the person's own size in the picture.
 DETECT_EVERY = 15  # frames between two looks for somebody new
-SEARCH_S = 1.0  # how long somebody lost is looked for in every frame
+SEARCH_S, SEARCH_EVERY = 1.0, 3  # for so long, and in every so many frames, somebody lost is looked for
 FORGET_S = 3.0  # when a lost track ends; `identity` may still join it
 MIN_SCORE = 0.5  # of the landmarks
 SAME_PERSON = 0.06  # two poses nearer than this (mean over limb points) are one person's
@@ -143,6 +143,8 @@ class PeopleTracker:
         # With nobody in sight there is nothing else to do.
         if all(track.lost for track in tracks) or self._steps % DETECT_EVERY == 0:
             return True
+        if self._steps % SEARCH_EVERY:
+            return False
         return any(track.lost and time_s - track.motion.time_s <= SEARCH_S for track in tracks)
 
     def _find(self, image: Image, seen: dict[int, _Sighting]) -> list[_Sighting]:
