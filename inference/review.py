@@ -29,6 +29,7 @@ from .take import Take
 from .video import VideoReader, probe
 
 Array = NDArray[np.float64]
+Window = tuple[int, int, int, int]
 
 SHEET_WIDTH = 1600
 _SHEET_HEIGHT = 1800  # how tall a sheet grows before frames are left out
@@ -75,13 +76,35 @@ def _even(value: float) -> int:
     return max(2, int(value) // 2 * 2)
 
 
-class Painter:
-    """Draws cells of one take. Build once, then `cell` for every frame."""
+def _around(people: Sequence[Shown], size: tuple[int, int]) -> Window:
+    """The part of the picture that everybody stays in, with a margin; all of it where that is most of it."""
+    width, height = size
+    seen = [p.sequence.keypoints[:, :23].reshape(-1, 3) for p in people if len(p.sequence)]
+    points = np.concatenate(seen) if seen else np.zeros((0, 3))
+    points = points[points[:, 2] > 0.3, :2]
+    if not len(points):
+        return 0, 0, width, height
+    low, high = np.percentile(points, 0.5, axis=0), np.percentile(points, 99.5, axis=0)
+    margin = 0.15 * float((high - low).max())
+    # A face's points end at the eyes: the head needs more room than the feet.
+    left, top = (max(0, int(v)) for v in low - (margin, 1.5 * margin))
+    right, bottom = (min(s, int(v) + 1) for v, s in zip(high + margin, size, strict=True))
+    if right <= left or bottom <= top or (right - left) * (bottom - top) > 0.7 * width * height:
+        return 0, 0, width, height
+    return left, top, right, bottom
 
-    def __init__(self, people: Sequence[Shown], video: tuple[int, int], layout: Layout) -> None:
+
+class Painter:
+    """Draws cells of one take. Build once, then `cell` for every frame.
+
+    window: the part of the picture to show, left, top, right, bottom in pixels.
+    """
+
+    def __init__(self, people: Sequence[Shown], window: Window, layout: Layout) -> None:
         self._people = people
+        self._window = window
         self._layout = layout
-        self._scale = layout.picture[1] / video[1]
+        self._scale = layout.picture[1] / (window[3] - window[1])
         self._body = FreeBody.load()
         self._rows = [{int(f): i for i, f in enumerate(p.sequence.frame)} for p in people]
         self._colours = [_body_colours(self._body, p.colour) for p in people]
@@ -89,7 +112,10 @@ class Painter:
 
     def cell(self, index: int, time_s: float, image: Image) -> Image:
         """The three panels (H, W, 3) for a frame of the video."""
-        small = np.asarray(cv2.resize(image, self._layout.picture, interpolation=cv2.INTER_AREA), np.uint8)
+        left, top, right, bottom = self._window
+        part = image[top:bottom, left:right]
+        method = cv2.INTER_AREA if self._scale < 1 else cv2.INTER_LINEAR
+        small = np.asarray(cv2.resize(part, self._layout.picture, interpolation=method), np.uint8)
         seen: Image = small.copy()
         overlay, side, labels = [], [], []
         present = [
@@ -100,7 +126,7 @@ class Painter:
         for person, row, colours in present:
             sequence = person.sequence
             points = sequence.keypoints[row].astype(np.float64)
-            points[:, :2] = (points[:, :2] + 0.5) * self._scale - 0.5
+            points[:, :2] = (points[:, :2] - (left, top) + 0.5) * self._scale - 0.5
             draw_keypoints(seen, points)
             labels.append((person, points))
             in_world = self._body.posed(
@@ -110,10 +136,10 @@ class Painter:
             in_camera = (in_world - camera[:3, 3]) @ camera[:3, :3]
             overlay.append(Surface(in_camera.astype(np.float32), self._body.faces, colours))
             side.append(Surface(self._side.place(in_world), self._body.faces, colours))
-        K = np.diag([self._scale, self._scale, 1.0]) @ (
-            present[0][0].sequence.camera_K if present else np.eye(3)
-        )
-        K[:2, 2] += 0.5 * self._scale - 0.5
+        K = np.array(present[0][0].sequence.camera_K if present else np.eye(3), np.float64)
+        K[:2, 2] += 0.5 - np.array((left, top))
+        K[:2] *= self._scale
+        K[:2, 2] -= 0.5
         laid = draw((small * 0.6).astype(np.uint8), overlay, K, opacity=0.85)
         sideways = self._side.draw(side)
         _write(sideways, "side, camera at left", (6, 16))
@@ -179,23 +205,26 @@ def draw_people(
     """Draw people over their video into `out`: a contact sheet (.png, .jpg) or a film (.mp4).
 
     every: each n-th frame; a sheet without it takes as many as make a readable sheet, a
-    film takes all. frames: the part of the video to show, all of it by default.
+    film takes all. frames: the part of the video to show, all of it by default. A sheet
+    shows the part of the picture that the people are in, a film all of it.
     VideoError if the video cannot be read, TakeError if `out` cannot be written.
     """
     info = probe(video)
     size = (info.width, info.height)
-    span = frames or range(info.frame_count)
+    span = range(info.frame_count) if frames is None else frames
     report = progress or (lambda _: None)
     if out.suffix.lower() == ".mp4":
         layout = Layout.of(size, height=min(_VIDEO_HEIGHT, info.height))
         step = every or 1
-        cells = _cells(people, video, size, layout, span, step, report)
+        cells = _cells(people, video, (0, 0, *size), layout, span, step, report)
         _film(out, cells, layout.cell, info.fps / step)
     elif out.suffix.lower() in (".png", ".jpg"):
-        layout = Layout.of(size, cell_width=SHEET_WIDTH // columns)
+        window = _around(people, size)
+        shown = (window[2] - window[0], window[3] - window[1])
+        layout = Layout.of(shown, cell_width=SHEET_WIDTH // columns)
         rows = max(1, _SHEET_HEIGHT // layout.cell[1])
         step = every or max(1, -(-len(span) // (rows * columns)))
-        _sheet(out, list(_cells(people, video, size, layout, span, step, report)), columns)
+        _sheet(out, list(_cells(people, video, window, layout, span, step, report)), columns)
     else:
         raise TakeError(f"{out}: a review is a .png, a .jpg or an .mp4; choose such a name")
     return out
@@ -204,13 +233,13 @@ def draw_people(
 def _cells(
     people: Sequence[Shown],
     video: Path,
-    size: tuple[int, int],
+    window: Window,
     layout: Layout,
     span: range,
     step: int,
     report: Callable[[Progress], None],
 ) -> Iterator[Image]:
-    painter = Painter(people, size, layout)
+    painter = Painter(people, window, layout)
     meter = Meter("review", -(-len(span) // step), report)
     done = 0
     with VideoReader(video, start_frame=span.start, end_frame=span.stop, stride=step) as reader:
