@@ -129,7 +129,8 @@ def to_sequence(
         world_from_camera=np.asarray(world_from_camera, dtype=np.float64),
         joints_camera=person.joints.astype(np.float32),
         sigma=person.sigma.astype(np.float32),
-        contact=_contacts(feet, time_s).astype(np.float32),
+        # Feet that were not seen are not said to stand.
+        contact=(_contacts(feet, time_s) * (keypoints[:, FOOT_KEYPOINTS, 2] > 0.2)).astype(np.float32),
         keypoints=keypoints.astype(np.float32),
         arkit=np.full((count, 52), np.nan, dtype=np.float32),
     )

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 
 _MIN_CERTAINTY = 0.05  # below it a point says nothing
 _STANDING_SPEED = 0.15  # metres a second: landmarks of a foot at rest wander by about half of it
+_WRISTS = ((9, wholebody.LEFT_HAND.start), (10, wholebody.RIGHT_HAND.start))
 _FACE_EYES = (wholebody.FACE.start + 36, wholebody.FACE.start + 45)  # outer corners, right and left
 _FACE_UP = (wholebody.FACE.start + 8, wholebody.FACE.start + 27)  # chin, bridge of the nose
 
@@ -53,6 +54,13 @@ def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array)
     certainty = np.where(certainty < _MIN_CERTAINTY, 0.0, np.sqrt(certainty))
     normalised = np.where(certainty[..., None] > 0.0, normalised, 0.0)
 
+    body_certainty = certainty[:, POINTS.keypoint]
+    # A hand graph sees a wrist that the body graph missed, at the picture's edge or close up.
+    for wrist, root in _WRISTS:
+        better = certainty[:, root] > certainty[:, wrist]
+        certainty[better, wrist] = certainty[better, root]
+        normalised[better, wrist] = normalised[better, root]
+
     # From the hips only: the crop that the 3D points come from is centred there.
     points3d = points3d.astype(np.float64)
     hips = normalised[:, [11, 12]].mean(axis=1)
@@ -60,7 +68,7 @@ def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array)
     body = POINTS.keypoint
     relative = np.einsum("tij,tpj->tpi", rotation_to_ray(hips), points3d[:, body])
     known = np.isfinite(relative).all(axis=-1) & hips_seen[:, None]
-    relative_weight = np.where(known, certainty[:, body], 0.0)
+    relative_weight = np.where(known, body_certainty, 0.0)
 
     facing = np.tile(np.eye(3), (len(time_s), 3, 1, 1))
     facing_weight = np.zeros((len(time_s), 3))

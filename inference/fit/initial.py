@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
-from ..skeleton import BODY_JOINT_COUNT, INDEX, rest_joints
+from ..skeleton import INDEX, rest_joints
+from . import prior
 from .evidence import Evidence
 from .model_points import GROUPS, POINTS, scaled_rest
 
@@ -71,13 +72,12 @@ def proportions(evidence: Evidence, *, height_m: float | None) -> Array:
 
 
 def rotations(evidence: Evidence) -> Array:
-    """Local rotations (T, 22, 3, 3) from the 3D points; identity-like defaults where they are missing."""
+    """Local rotations (T, 22, 3, 3) from the 3D points; the prior's neutral where they are missing."""
     count = len(evidence.time_s)
     place = {int(k): evidence.relative[:, p] for k, p in _ROW.items()}
     seen = {int(k): evidence.relative_weight[:, p] > 0.3 for k, p in _ROW.items()}
-    local = np.tile(np.eye(3), (count, BODY_JOINT_COUNT, 1, 1))
-    for side, sign in (("left", 1.0), ("right", -1.0)):  # arms hang until they are seen
-        local[:, INDEX[f"{side}_shoulder"]] = matrix_from_axis_angle(np.array([0.0, 0.0, -1.2 * sign]))
+    # What is not seen starts where the prior has it: arms hang a little forward, knees give a little.
+    local = np.tile(matrix_from_axis_angle(prior.NEUTRAL), (count, 1, 1, 1))
 
     torso_seen = seen[5] & seen[6] & seen[11] & seen[12]
     up = 0.5 * (place[5] + place[6]) - 0.5 * (place[11] + place[12])
