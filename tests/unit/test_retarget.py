@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quaternions, the map from video times to scene frames, and rest poses that differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from rotocap.inference import kinematics
+from rotocap.inference.skeleton import INDEX, PARENTS, rest_joints
+from rotocap.retarget import quaternions
+from rotocap.retarget.by_name import RigRest, bone_rotations, rest_alignment
+from rotocap.retarget.timeline import gaps, on_scene_frames
+
+
+@pytest.fixture
+def turns() -> Rotation:
+    """Random rotations, none at all, and half turns about every axis."""
+    random = Rotation.random(200, random_state=3).as_rotvec()
+    return Rotation.from_rotvec(
+        np.concatenate([random, np.zeros((1, 3)), np.pi * np.eye(3), -np.pi * np.eye(3)])
+    )
+
+
+def same_turn(a: np.ndarray, b: np.ndarray) -> None:
+    assert np.abs(np.sum(a * b, axis=-1)) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_quaternions_agree_with_scipy(turns: Rotation) -> None:
+    expected = turns.as_quat()[:, [3, 0, 1, 2]]
+    same_turn(quaternions.from_axis_angle(turns.as_rotvec()), expected)
+    same_turn(quaternions.from_matrix(turns.as_matrix()), expected)
+    assert quaternions.to_matrix(expected) == pytest.approx(turns.as_matrix(), abs=1e-12)
+
+
+def test_slerp_takes_the_shorter_arc_at_even_speed() -> None:
+    first = quaternions.from_axis_angle(np.array([0.0, 0.0, 0.2]))
+    second = -quaternions.from_axis_angle(np.array([0.0, 0.0, 1.0]))  # the same turn with the other sign
+    same_turn(
+        quaternions.slerp(first, second, np.array(0.25)), quaternions.from_axis_angle(np.array([0, 0, 0.4]))
+    )
+    same_turn(quaternions.slerp(first, first, np.array(0.5)), first)
+
+
+def test_continuous_only_changes_signs() -> None:
+    values = quaternions.from_axis_angle(np.linspace(0, 12, 50)[:, None, None] * np.array([[[0, 0, 1.0]]]))
+    scrambled = values * np.where(np.arange(50) % 3 == 0, -1.0, 1.0)[:, None, None]
+    got = quaternions.continuous(scrambled)
+    assert (np.sum(got[1:] * got[:-1], axis=-1) > 0.9).all()
+    assert np.abs(got) == pytest.approx(np.abs(scrambled))
+
+
+def test_the_videos_own_rate_is_copied_frame_by_frame() -> None:
+    frame = np.arange(100)
+    jitter = np.random.default_rng(0).uniform(-0.0005, 0.0005, 100)  # timestamps in whole milliseconds
+    line = on_scene_frames(frame / 29.97 + jitter, frame, scene_fps=29.97, first_frame=1)
+    assert (line.frames == frame + 1).all()
+    assert (line.before == frame).all()
+    assert (line.weight == 0.0).all()
+    assert line.spans == ((0, 99),)
+
+
+def test_another_rate_is_interpolated_by_time() -> None:
+    frame = np.arange(31)
+    line = on_scene_frames(frame / 30.0, frame, scene_fps=24.0, first_frame=1)
+    assert (line.frames == np.arange(1, 26)).all()
+    # What moves evenly in time lies at the time of the scene's frame.
+    assert line.sample(frame / 30.0) == pytest.approx((line.frames - 1) / 24.0, abs=0.05 / 24)
+    angle = quaternions.from_axis_angle(np.stack([frame / 30.0, frame * 0.0, frame * 0.0], axis=-1))
+    got = 2.0 * np.arctan2(line.sample_rotations(angle)[:, 1], line.sample_rotations(angle)[:, 0])
+    assert got == pytest.approx((line.frames - 1) / 24.0, abs=0.05 / 24)
+
+
+def test_variable_rate_follows_the_timestamps() -> None:
+    time_s = np.array([0.0, 0.1, 0.15, 0.4])
+    line = on_scene_frames(time_s, np.arange(4), scene_fps=20.0, first_frame=1)
+    assert (line.frames == np.arange(1, 10)).all()
+    assert line.sample(time_s) == pytest.approx(np.arange(9) / 20.0)
+
+
+def test_nothing_is_made_up_in_a_gap() -> None:
+    frame = np.concatenate([np.arange(0, 10), np.arange(20, 30), [50]])
+    line = on_scene_frames(frame / 30.0, frame, scene_fps=60.0, first_frame=1)
+    assert not ((line.frames > 1 + 2 * 9) & (line.frames < 1 + 2 * 20)).any()
+    assert [tuple(line.frames[list(span)]) for span in line.spans] == [(1, 19), (41, 59), (101, 101)]
+    # No blend reaches across.
+    assert (frame[line.after] - frame[line.before] <= 1).all()
+
+
+def test_a_stride_is_no_gap() -> None:
+    assert gaps(np.arange(0, 60, 3)) == []
+    assert gaps(np.array([0, 3, 6, 15, 18])) == [2]
+    assert gaps(np.array([4])) == []
+
+
+def test_a_lone_frame_between_scene_frames_keeps_its_place() -> None:
+    line = on_scene_frames(np.array([0.51]), np.array([12]), scene_fps=24.0, first_frame=1)
+    assert line.frames.tolist() == [13]
+    empty = on_scene_frames(np.zeros(0), np.zeros(0, int), scene_fps=24.0, first_frame=1)
+    assert len(empty) == 0
+
+
+def rig(heads: np.ndarray, joints: list[int], axes: np.ndarray) -> RigRest:
+    where = {joint: k for k, joint in enumerate(joints)}
+    ancestor = []
+    for joint in joints:
+        up = PARENTS[joint]
+        while up >= 0 and up not in where:
+            up = PARENTS[up]
+        ancestor.append(where.get(up, -1))
+    return RigRest(
+        joints=tuple(joints), heads=heads[joints], axes=axes[joints], ancestor=tuple(ancestor),
+        inherits=(True,) * len(joints),
+    )  # fmt: skip
+
+
+def posed(target: RigRest, rotations: np.ndarray) -> np.ndarray:
+    """World rotations (J, 3, 3) of a rig's bones from their own rotations, as Blender composes them."""
+    out = np.empty(rotations.shape)
+    for k, up in enumerate(target.ancestor):
+        base = target.axes[k] if up < 0 else out[up] @ target.axes[up].T @ target.axes[k]
+        out[k] = base @ rotations[k]
+    return out
+
+
+def test_the_same_rest_pose_needs_no_alignment() -> None:
+    rest = rest_joints()
+    axes = Rotation.random(55, random_state=1).as_matrix()
+    assert rest_alignment(rest, rig(rest, list(range(55)), axes), PARENTS) == pytest.approx(
+        np.tile(np.eye(3), (55, 1, 1)), abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("lacking", [(), ("spine2", "left_collar", "right_collar")])
+def test_limbs_point_as_captured_on_a_rig_that_rests_in_an_a_pose(lacking: tuple[str, ...]) -> None:
+    source = rest_joints()
+    heads = source.copy()
+    for side, sign in (("left", -1.0), ("right", 1.0)):
+        down = Rotation.from_euler("z", sign * 50, degrees=True).as_matrix()
+        start = heads[INDEX[f"{side}_shoulder"]].copy()
+        hand = range(25, 40) if side == "left" else range(40, 55)
+        members = [*(INDEX[f"{side}_{part}"] for part in ("elbow", "wrist")), *hand]
+        heads[members] = (heads[members] - start) @ down.T + start
+    joints = [j for j in range(55) if j not in {INDEX[name] for name in lacking}]
+    target = rig(heads, joints, Rotation.random(55, random_state=2).as_matrix())
+    local = kinematics.matrix_from_axis_angle(np.random.default_rng(4).normal(0, 0.5, (3, 55, 3)))
+    captured, world = kinematics.forward(local, np.zeros((3, 3)), source)
+    got = bone_rotations(world, rest_alignment(source, target, PARENTS), target)
+    where = {joint: k for k, joint in enumerate(joints)}
+    for t in range(3):
+        turned = posed(target, got[t])
+        for a, b in (
+            ("left_shoulder", "left_elbow"),
+            ("left_elbow", "left_wrist"),
+            ("right_knee", "right_ankle"),
+        ):
+            i, j = INDEX[a], INDEX[b]
+            limb = turned[where[i]] @ target.axes[where[i]].T @ (heads[j] - heads[i])
+            wanted = captured[t, j] - captured[t, i]
+            assert limb / np.linalg.norm(limb) == pytest.approx(wanted / np.linalg.norm(wanted), abs=1e-6)
