@@ -76,13 +76,18 @@ def solve(
         log_scale = _with_height(log_scale, options.height_m)
     rest = scaled_rest(log_scale)
 
-    body: BodyFit | None = None
+    body = BodyFit(
+        local=np.empty((count, BODY_JOINT_COUNT, 3, 3)),
+        pelvis=np.empty((count, 3)),
+        log_scale=log_scale,
+        sigma=np.empty((count, BODY_JOINT_COUNT)),
+    )
     done = 0
-    while body is None or done < count:
+    while done < count:
         start = max(0, done - _OVERLAP)
         window = slice(start, min(count, start + _WINDOW))
         part = _fit(_part(evidence, window), log_scale, options, check, free_scale=False)
-        body = part if body is None else _joined(body, part, overlap=done - start)
+        _join(body, part, start=start, overlap=done - start)
         done = window.stop
         progress(done, count)
 
@@ -160,21 +165,15 @@ def _with_height(log_scale: Array, height_m: float) -> Array:
     return np.asarray(log_scale + np.log(height_m / stature))
 
 
-def _joined(first: BodyFit, second: BodyFit, *, overlap: int) -> BodyFit:
-    """Two windows' fits in one; over the `overlap` common frames one fades into the other."""
+def _join(body: BodyFit, part: BodyFit, *, start: int, overlap: int) -> None:
+    """Write a window's fit into the take's; over the first `overlap` frames one fades into the other."""
     share = (np.arange(overlap) + 1.0) / (overlap + 1.0)
     smooth_share = (share * share * (3.0 - 2.0 * share))[:, None]
-    end, begin = slice(len(first.pelvis) - overlap, None), slice(0, overlap)
-    difference = axis_angle_from_matrix(np.swapaxes(first.local[end], -1, -2) @ second.local[begin])
-    local = first.local[end] @ matrix_from_axis_angle(smooth_share[..., None] * difference)
-
-    def blend(a: Array, b: Array) -> Array:
-        middle = (1.0 - smooth_share) * a[end] + smooth_share * b[begin]
-        return np.concatenate([a[: len(a) - overlap], middle, b[overlap:]])
-
-    return BodyFit(
-        local=np.concatenate([first.local[: len(first.local) - overlap], local, second.local[overlap:]]),
-        pelvis=blend(first.pelvis, second.pelvis),
-        log_scale=first.log_scale,
-        sigma=blend(first.sigma, second.sigma),
-    )
+    old, new = slice(start, start + overlap), slice(0, overlap)
+    fresh = slice(start + overlap, start + len(part.pelvis))
+    difference = axis_angle_from_matrix(np.swapaxes(body.local[old], -1, -2) @ part.local[new])
+    body.local[old] = body.local[old] @ matrix_from_axis_angle(smooth_share[..., None] * difference)
+    body.local[fresh] = part.local[overlap:]
+    for whole, piece in ((body.pelvis, part.pelvis), (body.sigma, part.sigma)):
+        whole[old] += smooth_share * (piece[new] - whole[old])
+        whole[fresh] = piece[overlap:]
