@@ -56,6 +56,7 @@ def test_the_truth_is_perfect(truth: SmplxSequence) -> None:
         result.pa_mpjpe_mm,
         result.hands_mm,
         result.acceleration_mm,
+        result.gravity_deg,
         result.angle_deg,
     ):
         assert value == pytest.approx(0.0, abs=1e-3)

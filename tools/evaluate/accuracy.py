@@ -32,6 +32,7 @@ class Accuracy:
     acceleration_mm: float  # difference of second differences, per frame^2
     angle_deg: float  # angle between the parent-relative rotations, mean of the body joints
     distance_percent: float  # error of the pelvis' distance from the camera
+    gravity_deg: float  # angle between the two ideas of which way is up
     foot_slide_mm: float  # how far a foot moves in a frame while the truth has it on the floor
     per_joint_mm: dict[str, float]
 
@@ -67,9 +68,16 @@ def against_truth(captured: SmplxSequence, truth: SmplxSequence) -> Accuracy:
         acceleration_mm=float(np.linalg.norm(jerk[:, body], axis=-1).mean() * 1000) if runs.any() else np.nan,
         angle_deg=float(np.degrees(angle.mean())),
         distance_percent=float(100 * (np.abs(a[:, 0, 2] - b[:, 0, 2]) / b[:, 0, 2]).mean()),
+        gravity_deg=_gravity(captured, truth),
         foot_slide_mm=_slide(captured, truth, mine, real, steps),
         per_joint_mm={JOINT_NAMES[j]: float(per_joint[j]) for j in range(BODY_JOINT_COUNT)},
     )
+
+
+def _gravity(captured: SmplxSequence, truth: SmplxSequence) -> float:
+    """Degrees between the world's up in the first frame's camera, captured and true."""
+    up = [np.asarray(s.world_from_camera, np.float64).reshape(-1, 4, 4)[0, 1, :3] for s in (captured, truth)]
+    return float(np.degrees(np.arccos(np.clip(up[0] @ up[1], -1, 1))))
 
 
 def _slide(captured: SmplxSequence, truth: SmplxSequence, mine: Array, real: Array, steps: Array) -> float:

@@ -35,7 +35,7 @@ CLIPS = (
     Clip("dance", "mediapipe_dance_600.mp4", 1),
     Clip("makeup", "pexels_makeup_face_hand_720.mp4", 1),
     Clip("parkour", "sports2d_parkour_two_people.mp4", 2),
-    Clip("gym", "pexels_gym_class_720p.mp4", 5),
+    Clip("gym", "pexels_gym_class_720p.mp4", 6),
 )
 
 
