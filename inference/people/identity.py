@@ -30,7 +30,8 @@ MAX_LINK = 1.1  # cost from which on two pieces are two persons
 REACH, REACH_SPEED = 0.5, 2.0  # how far a person gets unseen: size, and size per second
 MAX_REACH = 4.0  # place says nothing after a while
 SHADOW = 0.2  # a track that stays nearer than this to a longer one shows the same person
-SAME_TRACK = 0.3  # the tracker's own word, in cost
+SAME_TRACK, SAME_TRACK_S = 0.3, 0.5  # the tracker's own word, in cost, and how soon it is worth nothing
+BRIEF_S, BRIEF = 0.3, 0.3  # a piece shorter than this is likely a mixed-up pose: what it costs
 MIN_S = 0.8  # shorter than this is no person
 MIN_SHARE = 0.03  # of the longest person's frames
 GHOST_NEAR, GHOST_SHARE = 0.5, 0.25  # somebody short-lived who clings to somebody else is a mixed-up pose
@@ -237,5 +238,6 @@ def _link(tail: _Piece, head: _Piece) -> float:
     colour = float(distance(tail.appearance, head.appearance))
     scale = abs(float(np.log(head.head_size / tail.tail_size)))
     cost = 0.5 * place + 1.2 * colour + 0.5 * scale
+    cost += BRIEF * sum(piece.end_s - piece.start_s < BRIEF_S for piece in (tail, head))
     # While it saw them the tracker knows best, apart from what colours contradict.
-    return cost - SAME_TRACK if tail.track == head.track else cost
+    return cost - SAME_TRACK * float(np.exp(-dt / SAME_TRACK_S)) if tail.track == head.track else cost

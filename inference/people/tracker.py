@@ -26,6 +26,8 @@ from .motion import Motion, apart, place, torsos_apart
 DETECT_EVERY = 15  # frames between two looks for somebody new
 SEARCH_S, SEARCH_EVERY = 1.0, 3  # for so long, and in every so many frames, somebody lost is looked for
 FORGET_S = 3.0  # when a lost track ends; `identity` may still join it
+ESTABLISHED = 15  # frames from which on a track is worth looking for; before, it may be a mixed-up pose
+ABSENCE = 0.5  # cost of a second of absence: of two lost ones the one lost last is found again
 MIN_SCORE = 0.5  # of the landmarks
 SAME_PERSON = 0.06  # two poses nearer than this (mean over limb points) are one person's
 NOBODY_NEW = 0.12  # a torso found nearer than this to a known one is no second person
@@ -51,7 +53,8 @@ class _Track:
     state: Any  # the backend's, from the last frame in which the person was seen
     motion: Motion
     appearance: NDArray[np.float32]
-    missed: int = 0  # frames since then
+    seen: int = 0  # frames in which it was
+    missed: int = 0  # frames since it was last
 
     @property
     def lost(self) -> bool:
@@ -83,7 +86,7 @@ class PeopleTracker:
         tracks = [
             track if track.number in seen else replace(track, missed=track.missed + 1)
             for track in self._tracks
-            if time_s - track.motion.time_s <= FORGET_S or track.number in seen
+            if track.number in seen or self._worth(track, time_s)
         ]
         if self._look(tracks, time_s):
             found = self._find(image, seen)
@@ -99,6 +102,12 @@ class PeopleTracker:
                 track = _update(track, sighting, time_s, alone=_alone(track.number, seen))
             self._tracks.append(track)
         return rows
+
+    def _worth(self, track: _Track, time_s: float) -> bool:
+        """Whether somebody lost is still looked for."""
+        if track.seen < ESTABLISHED:
+            return track.missed < RETRY_FRAMES
+        return time_s - track.motion.time_s <= FORGET_S
 
     def _follow(self, image: Image, time_s: float) -> dict[int, _Sighting]:
         seen = {}
@@ -127,7 +136,12 @@ class PeopleTracker:
         numbers = sorted(seen)
         for i, first in enumerate(numbers):
             for second in numbers[i + 1 :]:
-                if first not in seen or second not in seen or not _same(seen[first], seen[second]):
+                if first not in seen or second not in seen:
+                    continue
+                # A newcomer on somebody's torso is a mixed-up pose; two old acquaintances may well hug.
+                proven = all(tracks[number].seen >= ESTABLISHED for number in (first, second))
+                alike = _same if proven else _overlaid
+                if not alike(seen[first], seen[second]):
                     continue
 
                 def misfit(number: int) -> float:
@@ -169,13 +183,14 @@ class PeopleTracker:
         cost = np.full((len(lost), len(found)), 1e3)
         for row, index in enumerate(lost):
             track = tracks[index]
-            reach = REACH + REACH_SPEED * (time_s - track.motion.time_s)
+            absence = time_s - track.motion.time_s
+            reach = REACH + REACH_SPEED * absence
             for column, sighting in enumerate(found):
                 landmarks = sighting.landmarks
                 jump = track.motion.jump(time_s, landmarks.keypoints, landmarks.box)
                 colour = float(distance(track.appearance, sighting.appearance))
                 if jump <= reach and colour <= MAX_COLOUR:
-                    cost[row, column] = jump / reach + colour
+                    cost[row, column] = jump / reach + colour + ABSENCE * absence
         taken = set()
         for row, column in zip(*linear_sum_assignment(cost), strict=True):
             if cost[row, column] < 1e3:
@@ -194,6 +209,7 @@ class PeopleTracker:
         arrays: Arrays = {
             "counters": np.array([self._steps, self._next_number], np.int64),
             "numbers": np.array([track.number for track in self._tracks], np.int64),
+            "seen": np.array([track.seen for track in self._tracks], np.int64),
             "missed": np.array([track.missed for track in self._tracks], np.int64),
         }
         for i, track in enumerate(self._tracks):
@@ -207,7 +223,8 @@ class PeopleTracker:
         """Go on where the tracker that `pack`ed these was."""
         self._steps, self._next_number = (int(value) for value in arrays["counters"])
         self._tracks = []
-        for i, (number, missed) in enumerate(zip(arrays["numbers"], arrays["missed"], strict=True)):
+        counts = zip(*(arrays[name] for name in ("numbers", "seen", "missed")), strict=True)
+        for i, (number, seen, missed) in enumerate(counts):
             prefix = f"{i}.state."
             packed = {name[len(prefix) :]: v for name, v in arrays.items() if name.startswith(prefix)}
             self._tracks.append(
@@ -216,6 +233,7 @@ class PeopleTracker:
                     self._backend.unpack(packed),
                     Motion.unpack(arrays[f"{i}.motion"]),
                     np.asarray(arrays[f"{i}.appearance"], np.float32),
+                    int(seen),
                     int(missed),
                 )
             )
@@ -254,4 +272,5 @@ def _update(track: _Track, sighting: _Sighting, time_s: float, *, alone: bool) -
         sighting.state,
         track.motion.update(time_s, landmarks.keypoints, landmarks.box),
         blend(track.appearance, sighting.appearance, share=0.1) if alone else track.appearance,
+        track.seen + 1,
     )
