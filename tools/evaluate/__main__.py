@@ -21,6 +21,7 @@ from ...inference.progress import Progress
 from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
+from . import views
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["sample", *(clip.name for clip in CLIPS)]
+    names = ["sample", *(clip.name for clip in CLIPS), "views"]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
     parser.add_argument("--keep", action="store_true", help="measure the takes of the last run again")
@@ -42,10 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     wanted = options.only or names
     figures: dict[str, float] = {}
-    skipped = []
+    skipped: list[str] = []
     folder = BUILD / "eval"
     folder.mkdir(parents=True, exist_ok=True)
     for name in wanted:
+        if name == "views":
+            figures.update(_views(options.media / views.FOLDER, folder, skipped, keep=options.keep))
+            continue
         clip = next((clip for clip in CLIPS if clip.name == name), None)
         video = SAMPLE / "sample.mp4" if clip is None else options.media / clip.file
         if not video.is_file():
@@ -87,6 +91,19 @@ def _sample(take: Take) -> dict[str, float]:
         for name, value in vars(accuracy).items()
         if not isinstance(value, dict)
     } | {f"sample.joints.{joint}_mm": value for joint, value in accuracy.per_joint_mm.items()}
+
+
+def _views(media: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict[str, float]:
+    if not media.is_dir():
+        skipped.append(f"views: needs {media}")
+        return {}
+
+    def captured(video: Path, name: str) -> Take:
+        take = _captured(video, folder / f"{name}.take", keep=keep)
+        review(take, folder / f"{name}.png")
+        return take
+
+    return views.measure(media, captured, _say)
 
 
 def _captured(video: Path, out: Path, *, keep: bool) -> Take:
