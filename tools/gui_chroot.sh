@@ -26,7 +26,7 @@ if [ ! -f "$chroot/.ready" ]; then
     say "making a Debian $suite with Blender in $chroot (about 2 GB, a few minutes)"
     rm -rf "$chroot"
     mkdir -p "$chroot"
-    debootstrap --variant=minbase "$suite" "$chroot" http://deb.debian.org/debian >"$chroot.log" 2>&1 ||
+    debootstrap --variant=minbase "$suite" "$chroot" >"$chroot.log" 2>&1 ||
         { tail -n 5 "$chroot.log" >&2; exit 1; }
     DEBIAN_FRONTEND=noninteractive chroot "$chroot" apt-get install -y --no-install-recommends \
         blender xvfb xdotool imagemagick x11-utils libgl1-mesa-dri libegl1 libgl1 xauth python3-numpy \
