@@ -38,7 +38,8 @@ Array = NDArray[np.float64]
 
 _STATE = 3 + 3 * BODY_JOINT_COUNT  # numbers a frame
 _ALIKE_FRAMES = 10
-_BAND = 2 * _STATE + _STATE - 1  # acceleration couples a frame with the next but one
+_BAND = 2 * _STATE  # acceleration couples a number with itself two frames on; nothing reaches further
+_RIDGE = 1e-6  # keeps what nothing is known of (a place in a frame or two without points) solvable
 _FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
 _FACING_JOINTS = (INDEX["head"], INDEX["left_wrist"], INDEX["right_wrist"])
 
@@ -108,7 +109,7 @@ class _System:
     """H d = -g with H = [[A, B], [B', C]]: A banded over frames, C of the shared scales."""
 
     blocks: Array  # (T, 69, 69) diagonal of A from the evidence
-    band: Array  # (70 or more rows, 69 T) lower band of A from smoothness
+    band: Array  # (2 * 69 + 1, 69 T) lower band of A from smoothness and standing feet
     gradient: Array  # (T * 69,)
     border: Array  # (T * 69, S)
     corner: Array  # (S, S)
@@ -121,7 +122,7 @@ class _System:
             # Entry (i + k, i) of each diagonal block lies in row k of the lower band.
             diagonal = np.diagonal(self.blocks, offset=-k, axis1=1, axis2=2)
             band[k].reshape(count, _STATE)[:, : _STATE - k] += diagonal
-        band[0] *= 1.0 + damping
+        band[0] = (1.0 + damping) * band[0] + _RIDGE
         factor = cholesky_banded(band, overwrite_ab=True, lower=True, check_finite=False)
         right = np.column_stack([-self.gradient, self.border])
         solved = cho_solve_banded((factor, True), right, overwrite_b=True, check_finite=False)
@@ -142,7 +143,6 @@ class _Problem:
         self.neutral = matrix_from_axis_angle(prior.NEUTRAL)
         self.point_sigma = options.point_sigma * evidence.size[:, None]
         self.second_difference = second_difference(evidence.time_s)
-        self.facing_joints = np.array(_FACING_JOINTS)
         self.facing_chain = np.zeros((3, BODY_JOINT_COUNT), dtype=bool)
         for row, joint in enumerate(_FACING_JOINTS):
             while joint >= 0:
@@ -310,7 +310,8 @@ class _Problem:
         feet, turns = points[:, _FOOT_ROWS], jacobian[:, _FOOT_ROWS]
         residual = np.diff(feet, axis=0)
         step = np.diff(self.evidence.time_s) * 30.0
-        sigma = self.options.slide_sigma * np.sqrt(step)[:, None, None]
+        # Above 30 frames a second in proportion to the evidence, see `second_difference`.
+        sigma = self.options.slide_sigma * np.sqrt(step * np.minimum(step, 1.0))[:, None, None]
         certainty = np.minimum(self.evidence.standing[:-1], self.evidence.standing[1:])
         # Not robust: with less weight on large slides, a whole body could drift away in depth.
         weight = certainty / sigma[..., 0] ** 2
@@ -336,7 +337,7 @@ class _Problem:
         return cost
 
     def _smoothness(self, gradient: Array, local: Array, pelvis: Array) -> tuple[Array, float]:
-        """Lower band (3 * 69 rows, 69 T) of the acceleration cost; adds its gradient; returns its cost."""
+        """Lower band (2 * 69 + 1, 69 T) of the acceleration cost; adds its gradient; returns its cost."""
         count = len(local)
         sigma = np.concatenate([prior.ROOT_ACCELERATION, np.repeat(prior.ACCELERATION, 3)])
         precision = self.options.smoothness / sigma**2
@@ -370,7 +371,7 @@ class _Problem:
 
         Neighbouring frames are left out of it, so it is high wherever a frame alone says little.
         """
-        covariance = np.linalg.inv(system.blocks + 1e-6 * np.eye(_STATE))
+        covariance = np.linalg.inv(system.blocks + _RIDGE * np.eye(_STATE))
         joints, world = forward(local, pelvis, scaled_rest(log_scale))
         variance = np.zeros(joints.shape[:2])
         for j in range(BODY_JOINT_COUNT):

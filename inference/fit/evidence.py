@@ -131,10 +131,10 @@ def _upright_size(normalised: Array, certainty: Array, points3d: Array) -> Array
     good = (use.sum(axis=1) >= 4) & (spread[1] > 0.05)
     if not good.any():
         # No 3D at all (a backend of 2D points only): the extent of the points in each frame.
-        seen = certainty[:, body] > 0
-        tall = np.where(seen[..., None], normalised[:, body], np.nan)
-        with np.errstate(all="ignore"):
-            extent = np.linalg.norm(np.nanmax(tall, axis=1) - np.nanmin(tall, axis=1), axis=-1)
+        seen = (certainty[:, body] > 0)[..., None]
+        high = np.where(seen, normalised[:, body], -np.inf).max(axis=1)
+        low = np.where(seen, normalised[:, body], np.inf).min(axis=1)
+        extent = np.linalg.norm(high - low, axis=-1)
         good = np.isfinite(extent) & (extent > 0)
         size = np.where(good, extent, 1.0)
     times = np.arange(len(size))

@@ -17,8 +17,10 @@ Array = NDArray[np.float64]
 def second_difference(time_s: Array) -> tuple[Array, Array, Array]:
     """Weights (T - 2,) of three frames' values that give acceleration per frame^2 at 30 frames/s.
 
-    Uneven times are allowed; across a long gap the weights fade to nothing. They are
-    scaled so that each stands for its own time: more frames a second do not weigh more.
+    Uneven times are allowed; across a long gap the weights fade to nothing. Up to 30 frames
+    a second each stands for its own time. Above that a detector errs alike in neighbouring
+    frames, so their evidence is worth no more than that of 30, and each stands for a whole
+    frame: then evidence and smoothness stay in proportion.
     """
     if len(time_s) < 3:
         empty = np.zeros(0)
@@ -26,7 +28,7 @@ def second_difference(time_s: Array) -> tuple[Array, Array, Array]:
     step = np.diff(time_s) * 30.0
     first, second = step[:-1], step[1:]
     mean = 0.5 * (first + second)
-    share = np.sqrt(mean)
+    share = np.sqrt(np.maximum(mean, 1.0))
     before, after = share / (first * mean), share / (second * mean)
     return before, -(before + after), after
 

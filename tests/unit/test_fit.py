@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
 from rotocap.inference import wholebody
 from rotocap.inference.fit import FitOptions, initial, solve
@@ -131,12 +132,34 @@ def test_very_short_takes(count: int) -> None:
     assert np.isfinite(result.joints).all() and np.isfinite(result.sigma).all()
 
 
-def test_nothing_seen_is_neutral_and_doubtful() -> None:
-    keypoints = np.zeros((20, wholebody.COUNT, 3))
-    points3d = np.full((20, wholebody.COUNT, 3), np.nan)
-    result = solve(time_s=np.arange(20) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_nothing_seen_is_neutral_and_doubtful(count: int) -> None:
+    keypoints = np.zeros((count, wholebody.COUNT, 3))
+    points3d = np.full((count, wholebody.COUNT, 3), np.nan)
+    result = solve(time_s=np.arange(count) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
     assert np.isfinite(result.joints).all()
     assert result.sigma[:, INDEX["left_wrist"]].min() > 0.2
+
+
+def test_more_frames_a_second_are_as_calm() -> None:
+    # A detector's errors are alike in frames that follow each other quickly.
+    coarse = np.arange(34) / 30.0
+    rng = np.random.default_rng(5)
+    flat = CubicSpline(coarse, 3.0 * rng.normal(size=(34, len(POINTS.keypoint), 2)))
+    deep = CubicSpline(coarse, 0.04 * rng.normal(size=(34, len(POINTS.keypoint), 3)))
+    shake, error = {}, {}
+    for rate in (30, 120):
+        times = np.arange(rate + 1) / rate
+        local, pelvis, log_scale = _motion(len(times))
+        keypoints, points3d, truth = _observed(local, pelvis, log_scale, 0.0, 0.0)
+        keypoints[:, POINTS.keypoint, :2] += flat(times)
+        points3d[:, POINTS.keypoint] += deep(times)
+        result = solve(time_s=times, keypoints=keypoints, points3d=points3d, camera_K=K)
+        acceleration = np.diff(result.joints[:, :22] - truth, n=2, axis=0) * rate**2
+        shake[rate] = float(np.linalg.norm(acceleration, axis=-1).mean())
+        error[rate] = _centred_error(result.joints, truth)
+    assert shake[120] < 1.3 * shake[30]
+    assert error[120] < 1.3 * error[30]
 
 
 def test_unseen_legs_hold_still_with_large_sigma() -> None:
