@@ -9,10 +9,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 from mathutils import Matrix
+from numpy.typing import NDArray
 
 from ..inference.sequence import SmplxSequence
 from ..retarget import quaternions
-from ..retarget.timeline import Timeline
+from ..retarget.timeline import Timeline, drifts, pictures
 from . import keys
 from .armature import camera_to_blender
 from .blender_versions import Channels, shows_upright
@@ -61,9 +62,10 @@ def new_camera(
 
 
 def load_clip(path: Path) -> bpy.types.MovieClip:
-    """The video as a movie clip of this file, loaded once."""
+    """The video as a movie clip, loaded once; a clip that the animator moved in time is left alone."""
     clip = bpy.data.movieclips.load(str(path), check_existing=True)
-    clip.frame_start = 1
+    if (clip.frame_start, clip.frame_offset) != (1, 0):
+        clip = bpy.data.movieclips.load(str(path), check_existing=False)
     return clip
 
 
@@ -74,18 +76,28 @@ def show_video(
     size: tuple[int, int],
     rotation_deg: int,
     first_frame: int,
+    scene_fps: float,
 ) -> None:
     """The video behind everything that the camera sees, its first picture on first_frame.
 
     size: pixels of the upright picture. rotation_deg: what the file says about turning it
     clockwise; done here where Blender itself does not (before 4.5 it shows phone videos on their side).
+    scene_fps: where the video has another rate, the picture follows time as the keys do.
     """
-    clip.frame_start = first_frame
     data = camera.data
     data.show_background_images = True
     background = data.background_images.new()
-    background.source = "MOVIE_CLIP"
-    background.clip = clip
+    # The clip's own rate: Blender lays the pictures of a video with uneven times out on that grid.
+    rates = {"video_fps": float(clip.fps), "scene_fps": scene_fps}
+    if drifts(clip.frame_duration, **rates):
+        # A clip steps one picture a scene frame and cannot be keyed; an image's offset can.
+        background.source = "IMAGE"
+        background.image = bpy.data.images.load(clip.filepath, check_existing=True)
+        _key_pictures(data, background, *pictures(clip.frame_duration, **rates, first_frame=first_frame))
+    else:
+        clip.frame_start = first_frame
+        background.source = "MOVIE_CLIP"
+        background.clip = clip
     background.alpha = 1.0
     background.frame_method = "FIT"
     background.display_depth = "BACK"
@@ -94,6 +106,27 @@ def show_video(
         if rotation_deg % 180:
             # Blender fits the picture as it lies; turned, it has to fill the frame again.
             background.scale = max(size) / min(size)
+
+
+def _key_pictures(
+    data: bpy.types.Camera,
+    background: bpy.types.CameraBackgroundImage,
+    frames: NDArray[np.int64],
+    shown: NDArray[np.int64],
+) -> None:
+    """Let the only background image show picture shown (N,) from scene frame frames (N,) on."""
+    user = background.image_user
+    # With a duration of one the offset alone says which picture: 0 is the first.
+    user.frame_duration, user.frame_start, user.use_auto_refresh = 1, int(frames[0]), True
+    channels = Channels(f"{data.name} picture", data)
+    keys.write(
+        channels,
+        "background_images[0].image_user.frame_offset",
+        shown,
+        frames=frames,
+        kinds=keys.stepped(len(frames)),
+    )
+    keys.play(data, channels, first_frame=int(frames[0]), track=channels.action.name)
 
 
 def look_through(context: bpy.types.Context, camera: bpy.types.Object) -> None:

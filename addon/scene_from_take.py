@@ -156,13 +156,13 @@ def _show_video(
         report.warnings.append(f"{footage.path}: Blender cannot show this video ({error})")
         return
     camera.show_video(
-        view, clip, size=footage.size, rotation_deg=footage.rotation_deg, first_frame=FIRST_FRAME
+        view,
+        clip,
+        size=footage.size,
+        rotation_deg=footage.rotation_deg,
+        first_frame=FIRST_FRAME,
+        scene_fps=scene_fps(scene),
     )
-    if abs(scene_fps(scene) - footage.fps) > 0.01 * footage.fps:
-        report.warnings.append(
-            f"the scene runs at {scene_fps(scene):.4g} frames a second and the video at {footage.fps:.4g}: "
-            "the keys are placed by time, but Blender plays the picture frame by frame"
-        )
 
 
 def _frame_range(

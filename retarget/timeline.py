@@ -94,6 +94,25 @@ def on_scene_frames(
     )  # fmt: skip
 
 
+def drifts(count: int, *, video_fps: float, scene_fps: float) -> bool:
+    """Whether `count` pictures, one a scene frame, end more than half a picture away from their time."""
+    return abs(video_fps / scene_fps - 1.0) * count > 0.5
+
+
+def pictures(count: int, *, video_fps: float, scene_fps: float, first_frame: int) -> tuple[Ints, Ints]:
+    """The video's picture for each scene frame: the nearest in time, of two as near the earlier.
+
+    count: pictures that the video has, evenly spaced at video_fps; picture 0 is on first_frame.
+    Returns (N,) scene frames on which the picture changes, and (N,) the picture from there on.
+    """
+    last = int(np.ceil((count - 1) * scene_fps / video_fps)) + 1
+    elapsed = np.arange(max(last, 1))
+    shown = np.ceil(elapsed * (video_fps / scene_fps) - 0.5 - 1e-6).astype(np.int64)
+    shown = np.clip(shown, 0, max(count - 1, 0))
+    changes = np.flatnonzero(np.diff(shown, prepend=-1))
+    return changes + first_frame, shown[changes]
+
+
 def _span(places: Floats, start: int, end: int, last: float) -> tuple[Ints, Ints, Ints, Floats]:
     first = max(int(np.ceil(places[start] - SNAP)), int(last) + 1 if np.isfinite(last) else -(2**31))
     final = int(np.floor(places[end] + SNAP))

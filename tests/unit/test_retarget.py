@@ -11,7 +11,7 @@ from rotocap.inference import kinematics
 from rotocap.inference.skeleton import INDEX, PARENTS, rest_joints
 from rotocap.retarget import quaternions
 from rotocap.retarget.by_name import RigRest, bone_rotations, rest_alignment
-from rotocap.retarget.timeline import gaps, on_scene_frames
+from rotocap.retarget.timeline import drifts, gaps, on_scene_frames, pictures
 
 
 @pytest.fixture
@@ -159,3 +159,30 @@ def test_limbs_point_as_captured_on_a_rig_that_rests_in_an_a_pose(lacking: tuple
             limb = turned[where[i]] @ target.axes[where[i]].T @ (heads[j] - heads[i])
             wanted = captured[t, j] - captured[t, i]
             assert limb / np.linalg.norm(limb) == pytest.approx(wanted / np.linalg.norm(wanted), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scene_fps", "video_fps"), [(24.0, 30.0), (60.0, 30.0), (25.0, 29.97), (30.0, 30.0)]
+)
+def test_every_scene_frame_shows_the_nearest_picture(scene_fps, video_fps):
+    count = 300
+    frames, shown = pictures(count, video_fps=video_fps, scene_fps=scene_fps, first_frame=1)
+    assert (frames[0], shown[0], shown[-1]) == (1, 0, count - 1)
+    assert (np.diff(frames) > 0).all() and (np.diff(shown) > 0).all()
+    for frame in range(1, int(frames[-1]) + 1):
+        held = shown[np.searchsorted(frames, frame, side="right") - 1]
+        assert abs(held - min((frame - 1) / scene_fps * video_fps, count - 1)) <= 0.5 + 1e-5
+
+
+def test_of_two_pictures_as_near_the_earlier_is_shown():
+    frames, shown = pictures(4, video_fps=30.0, scene_fps=60.0, first_frame=10)
+    assert frames.tolist() == [10, 12, 14, 16]
+    assert shown.tolist() == [0, 1, 2, 3]
+
+
+def test_a_rate_drifts_by_what_it_adds_up_to():
+    ntsc = 30000 / 1001
+    assert not drifts(400, video_fps=ntsc, scene_fps=30.0)
+    assert drifts(600, video_fps=ntsc, scene_fps=30.0)
+    assert not drifts(10**6, video_fps=ntsc, scene_fps=float(np.float32(ntsc)))
+    assert drifts(100, video_fps=30.0, scene_fps=24.0)

@@ -134,7 +134,45 @@ def test_another_scene_rate_is_mapped_by_time(scene, module, known_motion, known
         scene.frame_set(1 + 2 * row)
         assert np.abs(heads(module, armature) - joints[row]).max() < 1e-3
     assert report.frame_end == 1 + 2 * 39
-    assert any("60 frames a second" in warning for warning in report.warnings)
+    assert not report.warnings
+
+
+@pytest.mark.parametrize("rate", [24, 60, 30])
+def test_the_picture_follows_time_at_any_scene_rate(scene, module, known_motion, known_take, rate) -> None:
+    scene.render.fps, scene.render.fps_base = rate, 1.0
+    cube = bpy.data.objects.new("animated already", None)
+    scene.collection.objects.link(cube)
+    cube.keyframe_insert("location", frame=1)
+    report = apply(module, scene, known_take(known_motion(fps=30.0)))
+    assert scene.render.fps == rate
+    camera = scene.objects[report.camera]
+    (background,) = camera.data.background_images
+    if rate == 30:
+        assert background.clip.frame_start == 1
+        assert camera.data.animation_data is None
+        return
+    assert tuple(background.image.size) == tuple(bpy.data.movieclips[0].size)
+    for frame in (1, 2, 3, 4, 8, 25, 61, 95):
+        scene.frame_set(frame)
+        layer = bpy.context.evaluated_depsgraph_get()
+        user = camera.evaluated_get(layer).data.background_images[0].image_user
+        seconds = (frame - 1) / rate
+        assert abs(user.frame_offset - seconds * 30.0) <= 0.5 + 1e-5
+        # Blender counts pictures from 1, and this is the one that it draws.
+        assert background.image_user.frame_current == user.frame_offset + 1
+    scene.frame_set(100000)
+    assert background.image_user.frame_current == 120
+
+
+def test_a_clip_that_the_animator_moved_stays_where_it_is(scene, module, known_motion, known_take) -> None:
+    path = known_take(known_motion())
+    mine = bpy.data.movieclips.load(module("inference.take").Take.open(path).video.path)
+    mine.frame_start = 50
+    report = apply(module, scene, path)
+    (background,) = scene.objects[report.camera].data.background_images
+    assert mine.frame_start == 50
+    assert background.clip != mine
+    assert background.clip.frame_start == 1
 
 
 def test_a_fresh_scene_takes_the_rate_of_the_video(scene, module, known_motion, known_take) -> None:
