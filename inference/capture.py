@@ -153,7 +153,8 @@ def _opened(options: CaptureOptions, info: VideoInfo, name: str, hashes: dict[st
             f"{options.out}: holds another capture ({'; '.join(different)}); "
             "choose another name for the take, or overwrite it"
         )
-    return reopened(take, solve=solve)
+    # The same video, but it may lie elsewhere now.
+    return reopened(take, solve=solve, video=video)
 
 
 def _versions() -> dict[str, str]:
@@ -200,8 +201,12 @@ def _read(
 
     truncated_at, warnings = take.truncated_at_s, take.warnings
     if end is None or next_frame < end:
-        with VideoReader(take.video.path, start_frame=next_frame, end_frame=end, stride=stride) as reader:
+        # The last frame there is may be behind us, and a reader of nothing is an error: one frame again.
+        start = next_frame - stride if frames_read else next_frame
+        with VideoReader(take.video.path, start_frame=start, end_frame=end, stride=stride) as reader:
             for frame in reader:
+                if frame.index < next_frame:
+                    continue
                 rows.add(frame.index, frame.time_s, tracker.step(frame.image, frame.time_s))
                 frames_read += 1
                 next_frame = frame.index + stride

@@ -88,7 +88,7 @@ def same_result(path, whole_path):
             np.testing.assert_array_equal(getattr(got[name], field), getattr(sequence, field), err_msg=field)
 
 
-@pytest.mark.parametrize("stop", [30, 32])
+@pytest.mark.parametrize("stop", [30, 32, COUNT])
 def test_a_cancelled_capture_is_solved_and_goes_on_to_the_same_result(video, whole, tmp_path, stop):
     path = tmp_path / "t.take"
     seen = []
@@ -103,6 +103,20 @@ def test_a_cancelled_capture_is_solved_and_goes_on_to_the_same_result(video, who
     assert max(person.last_frame for person in take.people) == stop - 1
     take = capture(options(video, path), backend=scripted())
     assert take.status == "complete"
+    same_result(path, whole)
+
+
+def test_a_capture_goes_on_with_a_video_that_was_moved(video, whole, tmp_path):
+    before, after, path = tmp_path / "a" / "v.mp4", tmp_path / "b" / "w.mp4", tmp_path / "t.take"
+    before.parent.mkdir()
+    shutil.copy(video, before)
+    seen = []
+    capture(options(before, path), backend=scripted(), cancelled=lambda: seen.append(1) or len(seen) >= 20)
+    before.parent.rename(after.parent)
+    (after.parent / "v.mp4").rename(after)
+    take = capture(options(after, path), backend=scripted())
+    assert take.status == "complete"
+    assert take.video_file() == after
     same_result(path, whole)
 
 
