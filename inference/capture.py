@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import chunks, fit, world
+from . import chunks, fit, take_lock, world
 from .camera import intrinsics
 from .errors import Cancelled, NoPersonError, RotocapError, TakeError, VideoError
 from .people import identity, swaps
@@ -26,7 +26,16 @@ from .people.backend import LandmarkBackend
 from .people.track import TrackLandmarks, gaps
 from .people.tracker import PeopleTracker
 from .progress import Meter, ProgressReport
-from .take import PersonRecord, ReadSettings, SolveSettings, Take, VideoRecord, clear, reopened
+from .take import (
+    PersonRecord,
+    ReadSettings,
+    SolveSettings,
+    Take,
+    VideoRecord,
+    clear,
+    refuse_foreign,
+    reopened,
+)
 from .video import VideoInfo, VideoReader, probe
 
 # Told apart on screen and in print, also by people who do not see red and green (Okabe and Ito).
@@ -87,11 +96,14 @@ def capture(
     _check(options)
     info = probe(options.video)
     camera_K = intrinsics(info.width, info.height, focal_px=options.focal_px, fov_deg=options.fov_deg)
+    frames = _range(options, info)
+    refuse_foreign(options.out)
     networks, hashes = backend(options)
-    take = _opened(options, info, networks.name, hashes)
-    if not take.read_to_end:
-        take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned)
-    return _solve(take, camera_K, progress, abandoned)
+    with take_lock.writing(options.out):
+        take = _opened(options, info, frames, networks.name, hashes)
+        if not take.read_to_end:
+            take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned)
+        return _solve(take, camera_K, progress, abandoned)
 
 
 def _check(options: CaptureOptions) -> None:
@@ -110,15 +122,27 @@ def _check(options: CaptureOptions) -> None:
         raise RotocapError("the range was given in seconds and in frames; give one of them")
 
 
-def _opened(options: CaptureOptions, info: VideoInfo, name: str, hashes: dict[str, str]) -> Take:
-    """The take to go on with, or a new one."""
-    video = VideoRecord.of(info)
+def _range(options: CaptureOptions, info: VideoInfo) -> tuple[int, int | None]:
+    """The first frame to read, and the first not to read (None: to the end). VideoError if none."""
     start_frame = options.start_frame if options.start_s is None else round(options.start_s * info.fps)
     end_frame = options.end_frame if options.end_s is None else round(options.end_s * info.fps)
     if start_frame < 0 or (end_frame is not None and end_frame <= start_frame):
         raise VideoError(
             f"frames {start_frame} to {end_frame}: nothing lies between; choose an end after the start"
         )
+    return start_frame, end_frame
+
+
+def _opened(
+    options: CaptureOptions,
+    info: VideoInfo,
+    frames: tuple[int, int | None],
+    name: str,
+    hashes: dict[str, str],
+) -> Take:
+    """The take to go on with, or a new one."""
+    video = VideoRecord.of(info)
+    start_frame, end_frame = frames
     read = ReadSettings(
         start_frame=start_frame,
         end_frame=end_frame,

@@ -5,6 +5,7 @@
         take.toml            what was captured, from what, how, and how far it got
         chunks/00000.npz     landmarks of everybody, a few hundred frames each, and the tracker's state
         person_01.npz        an SmplxSequence; 01 is the main person
+        capture.lock         empty; held by the process that writes the take, see take_lock
 
 Every file is written under another name and renamed, so it is there whole or not at
 all. A capture that is interrupted loses the chunk it was at; the next one goes on.
@@ -25,6 +26,7 @@ import tomli_w
 
 from .errors import TakeError, VideoError
 from .sequence import SmplxSequence
+from .take_lock import LOCK
 
 if TYPE_CHECKING:  # video brings OpenCV, which Blender's own process does not load
     from .video import VideoInfo
@@ -200,14 +202,20 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def clear(path: Path) -> None:
-    """Remove a take's own files, and nothing else that somebody put in its folder."""
+def refuse_foreign(path: Path) -> None:
+    """TakeError if something else than a take is there: a file, or a folder with other things."""
     if not path.exists():
         return
     if not path.is_dir():
         raise TakeError(f"{path}: is a file; choose another name for the take")
-    if any(path.iterdir()) and not (path / RECORD).exists() and not (path / "chunks").is_dir():
+    others = any(file.name != LOCK for file in path.iterdir())
+    if others and not (path / RECORD).exists() and not (path / "chunks").is_dir():
         raise TakeError(f"{path}: is a folder with other things in it; choose another name for the take")
+
+
+def clear(path: Path) -> None:
+    """Remove a take's own files, and nothing else that somebody put in its folder."""
+    refuse_foreign(path)
     try:
         (path / RECORD).unlink(missing_ok=True)
         for file in path.glob("person_*.npz*"):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 
@@ -18,6 +20,7 @@ from rotocap.inference.take import (
     clear,
     fingerprint,
 )
+from rotocap.inference.take_lock import LOCK, writing
 
 VIDEO = VideoRecord(
     path="/nowhere/Ünï côde.mp4", name="Ünï côde.mp4", bytes=1234, fingerprint="ab" * 32, fps=29.97,
@@ -135,3 +138,44 @@ def test_clear_takes_only_what_is_a_takes(tmp_path):
     assert [file.name for file in take.path.iterdir()] == ["notes.txt"]
     with pytest.raises(TakeError, match="other things"):
         clear(take.path)
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from rotocap.inference.take_lock import writing
+with writing(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_lock_is_held_against_another_process_and_dies_with_it(tmp_path):
+    path = tmp_path / "t.take"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(TakeError, match="another capture is writing"), writing(path):
+            pass
+        with writing(tmp_path / "other.take"):
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    with writing(path):  # nothing stale
+        assert [file.name for file in path.iterdir()] == [LOCK]
+    clear(path)  # a lock alone is nobody's other thing
+
+
+def test_a_lock_is_let_go_after_an_error(tmp_path):
+    with pytest.raises(ValueError, match="mine"), writing(tmp_path / "t.take"):
+        raise ValueError("mine")
+    with writing(tmp_path / "t.take"):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_a_take_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(TakeError, match="could not be written"), writing(tmp_path / "file" / "t.take"):
+        pass

@@ -230,3 +230,21 @@ def test_it_runs_from_a_folder_of_any_name(start, tmp_path):
         timeout=60,
     )
     assert "no such file" in json.loads(result.stdout.splitlines()[-1])["message"], result.stderr
+
+
+def test_one_take_has_one_writer_and_a_killed_one_does_not_block(start, tmp_path):
+    path = tmp_path / "shared.take"
+    first = start(**job(path))
+    first.until_read(1)
+    second = start(**job(path))
+    events, status, errors = second.end()
+    assert status == 5, errors
+    assert (events[-1]["event"], events[-1]["code"]) == ("error", "take")
+    assert "shared.take: another capture is writing this take; wait until" in events[-1]["message"]
+    assert first.process.poll() is None  # the other was not disturbed
+    first.process.send_signal(signal.SIGKILL)
+    first.process.wait()
+    third = start(**job(path))
+    events, status, errors = third.end()
+    assert status == 0, errors
+    assert Take.open(path).status == "complete"
