@@ -152,15 +152,18 @@ def _frame_cost(track: TrackLandmarks, start: int, end: int) -> Array:
     """Cost (n, 4) of each state in itself."""
     keypoints = track.keypoints[start:end]
     face = keypoints[:, wholebody.FACE]
-    # The outer corners of the eyes, right and left: their order in the picture says where the face looks.
+    # The outer corners of the eyes, right and left: where the second lies seen from the first says
+    # where the face looks. Along that direction, not along the picture's x: people also lie.
     eyes = face[:, [36, 45]]
     seen = eyes[..., 2].min(axis=1) > _FACE_SEEN
-    span = eyes[:, 1, 0] - eyes[:, 0, 0]
-    shoulders = keypoints[:, 5, 0] - keypoints[:, 6, 0]
-    width = np.abs(keypoints[:, [5, 6], 1].mean(1) - keypoints[:, [11, 12], 1].mean(1)) + 1e-6
+    across = eyes[:, 1, :2] - eyes[:, 0, :2]
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
+    shoulders = ((keypoints[:, 5, :2] - keypoints[:, 6, :2]) * across).sum(axis=1)
+    trunk = keypoints[:, [5, 6], :2].mean(axis=1) - keypoints[:, [11, 12], :2].mean(axis=1)
+    length = np.linalg.norm(trunk, axis=1) + 1e-6
     # A frontal face on shoulders that are clearly the other way round: a neck does not turn that far.
-    wrong = seen & (keypoints[:, [5, 6], 2].min(axis=1) > 0.3)
-    against = np.where(wrong, np.clip(-np.sign(span) * shoulders / (0.3 * width), -1.0, 1.0), 0.0)
+    seen &= keypoints[:, [5, 6], 2].min(axis=1) > 0.3
+    against = np.where(seen, np.clip(-shoulders / (0.3 * length), -1.0, 1.0), 0.0)
     cost = np.tile(STANDING, (end - start, 1))
     flipped = np.array([False, True, False, False])
     cost += FACING * np.maximum(np.where(flipped, -against[:, None], against[:, None]), 0.0)

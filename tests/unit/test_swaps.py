@@ -91,6 +91,25 @@ def test_a_face_says_which_way_round_a_take_is_that_is_mostly_exchanged():
     np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
 
 
+def rotated(points, degrees, middle):
+    a = np.radians(degrees)
+    return (points - middle) @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + middle
+
+
+@pytest.mark.parametrize("body", [0, 75, 95, 180])
+@pytest.mark.parametrize("head", [-40, 0, 40])
+def test_somebody_who_lies_and_bends_the_neck_is_left_alone(body, head):
+    track = take(face=0.9)
+    keypoints, points3d = track.keypoints.copy(), track.points3d.copy()
+    keypoints[..., :2] = rotated(keypoints[..., :2], body, 150.0)
+    points3d[..., :2] = rotated(points3d[..., :2], body, 0.0)
+    face = keypoints[:, wholebody.FACE, :2]
+    keypoints[:, wholebody.FACE, :2] = rotated(face, head, face.mean(axis=1, keepdims=True))
+    low, high = keypoints[:, :23, :2].min(axis=1), keypoints[:, :23, :2].max(axis=1)
+    box = np.concatenate([low, high], axis=1)
+    assert swaps.repair(TrackLandmarks(track.frame, track.time_s, keypoints, points3d, box)).count == 0
+
+
 def test_empty_and_single_frames():
     track = take()
     for count in (0, 1):
