@@ -26,7 +26,7 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "info",
         help="say what a take holds",
         description="Say what a take holds: from which video, how far it got, who is in it.",
-        epilog="Every person's file is opened, so a damaged take is named: exit code 5.",
+        epilog="Every file of it is opened, so a damaged take is named: exit code 5.",
     )
     command.add_argument("take", metavar="TAKE", type=Path, help="a folder that `rotocap capture` wrote")
     command.add_argument("--json", action="store_true", help="everything, for programs")
@@ -34,9 +34,10 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from ..inference import chunks
     from ..inference.take import Take
 
-    take = Take.open(options.take)
+    take = chunks.checked(Take.open(options.take))
     for person in take.people:  # a damaged file is named here, not later in Blender
         take.sequence(person)
     if options.json:

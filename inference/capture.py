@@ -100,7 +100,7 @@ def capture(
     refuse_foreign(options.out)
     networks, hashes = backend(options)
     with take_lock.writing(options.out):
-        take = _opened(options, info, frames, networks.name, hashes)
+        take = chunks.checked(_opened(options, info, frames, networks.name, hashes))
         if not take.read_to_end:
             take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned)
         return _solve(take, camera_K, progress, abandoned)
@@ -156,7 +156,7 @@ def _opened(
         fov_deg=options.fov_deg,
         height_m=options.height_m,
     )
-    if options.overwrite or not (options.out / "take.toml").exists():
+    if options.overwrite or _holds_nothing(options.out):
         clear(options.out)
         take = Take(
             path=options.out,
@@ -179,6 +179,13 @@ def _opened(
         )
     # The same video, but it may lie elsewhere now.
     return reopened(take, solve=solve, video=video)
+
+
+def _holds_nothing(path: Path) -> bool:
+    """Whether there is no take, or the record of one that failed before its first frame was kept."""
+    if not (path / "take.toml").exists():
+        return True
+    return not Take.open(path).people and chunks.count(path) == 0
 
 
 def _versions() -> dict[str, str]:
@@ -268,16 +275,12 @@ def _solve(
         if abandoned():
             raise Cancelled
 
-    for old in take.people:  # made anew below; a file that stayed would look like a result
-        (take.path / old.file).unlink(missing_ok=True)
-    take = reopened(take, status="incomplete", people=())
-
     meter = Meter("people", 1, progress)
     rows = identity.persons(chunks.sightings(take.path))
     if not rows:
         if not take.read_to_end:
             raise Cancelled
-        reopened(take, status="no_person")
+        reopened(take, status="no_person", people=())
         raise NoPersonError(
             f"{take.video.name}: nobody was found in {take.frames_read} frames; "
             "choose a part in which a person is seen from head to feet"
@@ -289,6 +292,10 @@ def _solve(
         check()
         repaired.append(swaps.repair(chunks.landmarks(take.path, person)))
     meter.update(1, final=True)
+    # Every chunk was readable. Made anew below; a file that stayed would look like a result.
+    for old in take.people:
+        (take.path / old.file).unlink(missing_ok=True)
+    take = reopened(take, status="incomplete", people=())
 
     tracks = [repair.landmarks for repair in repaired]
     results = _fitted(take, tracks, camera_K, progress, check)

@@ -8,6 +8,7 @@ state after its last frame, from which the next chunk continues exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .people.motion import place
 from .people.track import TrackLandmarks
 from .people.tracker import TrackRow
 from .sequence import load_arrays, save_arrays
+from .take import Take
 from .wholebody import COUNT
 
 FRAMES = 250  # in a chunk: 8 s of video are lost at most
@@ -120,6 +122,22 @@ def resume(folder: Path) -> tuple[int, int, int, Arrays]:
         arrays = load_arrays(path(folder, chunks - 1))
         tracker = {name[len(_STATE) :]: v for name, v in arrays.items() if name.startswith(_STATE)}
     return chunks, frames_read, next_frame, tracker
+
+
+def checked(take: Take) -> Take:
+    """The take with the frames that its chunks hold: after a crash more than its record says.
+
+    TakeError if a chunk is damaged or missing, the last ones of a finished reading included.
+    """
+    _, frames_read, next_frame, _ = resume(take.path)
+    if not take.read_to_end:
+        return replace(take, frames_read=frames_read, next_frame=max(next_frame, take.read.start_frame))
+    if frames_read != take.frames_read:
+        raise TakeError(
+            f"{take.path}: damaged (its chunks hold {frames_read} of {take.frames_read} frames); "
+            "delete the take and capture again"
+        )
+    return take
 
 
 def sightings(folder: Path) -> Sightings:

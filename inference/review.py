@@ -186,6 +186,8 @@ def review(
     for person in take.people:
         red, green, blue = (round(255 * value) for value in person.colour)
         people.append(Shown(person.name, (blue, green, red), take.sequence(person)))
+    if not people and take.status == "incomplete":
+        raise TakeError(f"{take.path}: is not finished, there is nothing to draw; capture again to go on")
     frames = range(take.read.start_frame, max(take.next_frame, take.read.start_frame))
     return draw_people(
         people, take.video_file(), out, every=every, columns=columns, frames=frames, progress=progress

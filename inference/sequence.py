@@ -8,6 +8,7 @@ tools read the file; what is ours beside them is documented field by field.
 from __future__ import annotations
 
 import os
+import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,11 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            # As np.savez_compressed does, whose archive complains on stderr when the disk is full.
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, array in arrays.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                        np.lib.format.write_array(entry, array, allow_pickle=False)  # type: ignore[no-untyped-call]
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
