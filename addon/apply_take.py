@@ -113,4 +113,5 @@ def _save(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.save_as_mainfile(filepath=str(out.resolve()), check_existing=False)
     except (OSError, RuntimeError) as error:
-        raise TakeError(f"{out}: could not be written ({error}); choose another folder") from error
+        why = " ".join(str(error).split())  # Blender's end with a line break
+        raise TakeError(f"{out}: could not be written ({why}); choose another folder") from error

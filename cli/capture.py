@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ..inference.errors import Cancelled
+from .arguments import count
 from .progress_line import ProgressLine
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--end", metavar="T", type=moment, help="end before here: seconds, or a frame (240f)"
     )
     command.add_argument(
-        "--every", metavar="N", type=int, default=1, help="read every N-th frame only (default 1)"
+        "--every", metavar="N", type=count, default=1, help="read every N-th frame only (default 1)"
     )
     command.add_argument(
         "--people",
@@ -65,7 +67,7 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     lens.add_argument("--focal-px", metavar="PX", type=float, help="focal length in pixels")
     command.add_argument(
-        "--threads", metavar="N", type=int, default=2, help="processor threads for the networks (default 2)"
+        "--threads", metavar="N", type=count, default=2, help="processor threads for the networks (default 2)"
     )
     command.add_argument("--device", choices=("cpu",), default="cpu", help="where the networks run")
     command.add_argument(
@@ -77,11 +79,12 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 def moment(text: str) -> tuple[str, float]:
     """`2.5` is seconds, `75f` a frame."""
     try:
-        if text.endswith("f"):
-            return "frame", int(text[:-1])
-        return "s", float(text)
+        unit, amount = ("frame", int(text[:-1])) if text.endswith("f") else ("s", float(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds (2.5) or a frame (75f)") from None
+        unit, amount = "", math.nan
+    if not 0 <= amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds (2.5) or a frame (75f), from 0 on")
+    return unit, amount
 
 
 def run(options: argparse.Namespace) -> int:

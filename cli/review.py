@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arguments import count
 from .progress_line import ProgressLine
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="sheet.png (or .jpg) or film.mp4"
     )
-    command.add_argument("--every", metavar="N", type=int, help="every N-th frame only")
+    command.add_argument("--every", metavar="N", type=count, help="every N-th frame only")
     command.add_argument(
-        "--columns", metavar="N", type=int, default=2, help="cells side by side on a sheet (default 2)"
+        "--columns", metavar="N", type=count, default=2, help="cells side by side on a sheet (default 2)"
     )
     command.set_defaults(run=run)
 

@@ -185,7 +185,8 @@ def _fetch(
 
 
 def _no_connection(entry: CatalogueEntry, error: Exception) -> ModelError:
-    return ModelError(f"{entry.url}: cannot be fetched ({error}). Check the connection and try again.")
+    why = getattr(error, "reason", error)  # urllib wraps it
+    return ModelError(f"{entry.url}: cannot be fetched ({why}). Check the connection and try again.")
 
 
 def _verify(entry: CatalogueEntry, fetched: Path, known: str | None) -> None:

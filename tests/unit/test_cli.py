@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -81,6 +82,29 @@ def test_info_names_a_damaged_person(take, tmp_path, capsys):
     assert "person_01.npz: damaged" in capsys.readouterr().err
 
 
+def test_info_and_review_of_a_take_whose_capture_was_killed(take, tmp_path, capsys):
+    path = tmp_path / "t.take"
+    shutil.copytree(take, path)
+    (path / "person_01.npz").unlink()
+    # As a capture leaves it that is killed before it solves: chunks, and a record from its beginning.
+    record = replace(
+        Take.open(path), status="incomplete", frames_read=0, next_frame=0, read_to_end=False, people=()
+    )
+    record.save()
+    assert main(["info", str(path)]) == 0
+    assert "read      40 frames, next is 40" in capsys.readouterr().out
+    assert main(["review", str(path), "--out", str(tmp_path / "s.png")]) == errors.TakeError.exit_code
+    assert "is not finished" in capsys.readouterr().err
+
+
+def test_info_names_a_chunk_that_is_gone(take, tmp_path, capsys):
+    path = tmp_path / "t.take"
+    shutil.copytree(take, path)
+    (path / "chunks" / "00000.npz").unlink()
+    assert main(["info", str(path)]) == errors.TakeError.exit_code
+    assert "damaged (its chunks hold 0 of 40 frames)" in capsys.readouterr().err
+
+
 def test_review_writes_a_sheet(take, tmp_path):
     result = rotocap("review", str(take), "--out", str(tmp_path / "sheet.png"), "--every", "20")
     assert result.returncode == 0, result.stderr
@@ -145,7 +169,18 @@ def test_errors_have_their_code_one_line_and_no_traceback(arguments, code, words
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["capture", "v.mp4"], ["capture", "v", "--out", "t", "--start", "x"]]
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["capture", "v.mp4"],
+        ["capture", "v", "--out", "t", "--start", "x"],
+        ["capture", "v", "--out", "t", "--start", "nan"],
+        ["capture", "v", "--out", "t", "--start", "-3"],
+        ["capture", "v", "--out", "t", "--end", "-3f"],
+        ["capture", "v", "--out", "t", "--every", "0"],
+        ["review", "t", "--out", "s.png", "--columns", "0"],
+    ],
 )
 def test_a_command_line_that_is_not_understood_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
