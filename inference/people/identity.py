@@ -205,10 +205,10 @@ def _join(pieces: list[_Piece]) -> list[list[int]]:
     # Columns: the pieces that may follow, then "nothing follows" at the price of MAX_LINK.
     cost = np.full((count, 2 * count), 1e6)
     cost[:, count:] = MAX_LINK
+    heads = _heads(pieces)
     for i, tail in enumerate(pieces):
-        for j, head in enumerate(pieces):
-            if head.start_s > tail.end_s:
-                cost[i, j] = _link(tail, head)
+        later = int(np.searchsorted(heads.start_s, tail.end_s, side="right"))
+        cost[i, later:count] = _link(tail, heads.since(later))
     following = dict(zip(*linear_sum_assignment(cost), strict=True))
     led = {int(j) for j in following.values() if j < count}
     chains = []
@@ -221,23 +221,52 @@ def _join(pieces: list[_Piece]) -> list[list[int]]:
     return chains
 
 
-def _link(tail: _Piece, head: _Piece) -> float:
-    """Cost that `head` is the same person as `tail`, some time later."""
-    dt = head.start_s - tail.end_s
-    size = min(tail.tail_size, head.head_size)
-    coast = min(dt, 0.5)
+@dataclass(frozen=True)
+class _Heads:
+    """How P pieces start, in the order of their starts."""
+
+    track: Ints  # (P,)
+    start_s: Floats  # (P,)
+    place: Floats  # (P, 2)
+    velocity: Floats  # (P, 2)
+    size: Floats  # (P,)
+    brief: Floats  # (P,) 1 where the piece is so short that it is likely a mixed-up pose
+    appearance: Floats  # (P, K)
+
+    def since(self, first: int) -> _Heads:
+        return _Heads(**{f.name: getattr(self, f.name)[first:] for f in fields(self)})
+
+
+def _heads(pieces: list[_Piece]) -> _Heads:
+    return _Heads(
+        track=np.array([p.track for p in pieces]),
+        start_s=np.array([p.start_s for p in pieces]),
+        place=np.stack([p.head for p in pieces]),
+        velocity=np.stack([p.head_velocity for p in pieces]),
+        size=np.array([p.head_size for p in pieces]),
+        brief=np.array([_brief(p) for p in pieces]),
+        appearance=np.stack([p.appearance for p in pieces]),
+    )
+
+
+def _brief(piece: _Piece) -> float:
+    return float(piece.end_s - piece.start_s < BRIEF_S)
+
+
+def _link(tail: _Piece, heads: _Heads) -> Floats:
+    """Costs (P,) that each of `heads` is the same person as `tail`, some time later."""
+    dt = heads.start_s - tail.end_s
+    coast = np.minimum(dt, 0.5)[:, None]
     ahead = tail.tail + coast * tail.tail_velocity
-    behind = head.head - coast * head.head_velocity
-    miss = float(np.linalg.norm(ahead - head.head) + np.linalg.norm(behind - tail.tail)) / (2.0 * size)
-    reach = min(REACH + REACH_SPEED * dt, MAX_REACH)
-    place = miss / reach
-    if place > 1.5:
-        return 1e6
+    behind = heads.place - coast * heads.velocity
+    miss = np.linalg.norm(ahead - heads.place, axis=1) + np.linalg.norm(behind - tail.tail, axis=1)
+    miss = miss / (2.0 * np.minimum(tail.tail_size, heads.size))
+    place = miss / np.minimum(REACH + REACH_SPEED * dt, MAX_REACH)
     # A long absence leaves only the colours to go by, and says so.
-    place += 0.3 * min(dt / 5.0, 1.0)
-    colour = float(distance(tail.appearance, head.appearance))
-    scale = abs(float(np.log(head.head_size / tail.tail_size)))
-    cost = 0.5 * place + 1.2 * colour + 0.5 * scale
-    cost += BRIEF * sum(piece.end_s - piece.start_s < BRIEF_S for piece in (tail, head))
+    unlike = place + 0.3 * np.minimum(dt / 5.0, 1.0)
+    colour = distance(tail.appearance, heads.appearance)
+    scale = np.abs(np.log(heads.size / tail.tail_size))
+    cost = 0.5 * unlike + 1.2 * colour + 0.5 * scale + BRIEF * (heads.brief + _brief(tail))
     # While it saw them the tracker knows best, apart from what colours contradict.
-    return cost - SAME_TRACK * float(np.exp(-dt / SAME_TRACK_S)) if tail.track == head.track else cost
+    cost -= np.where(heads.track == tail.track, SAME_TRACK * np.exp(-dt / SAME_TRACK_S), 0.0)
+    return np.asarray(np.where(place > 1.5, 1e6, cost))

@@ -9,6 +9,7 @@ from scripted_people import BLUE, GREEN, RED, Actor, ScriptedBackend, figure, pi
 
 from rotocap.inference import chunks
 from rotocap.inference.people import identity
+from rotocap.inference.people.appearance import SIZE as APPEARANCE_SIZE
 from rotocap.inference.people.appearance import appearance, distance
 from rotocap.inference.people.track import gaps
 from rotocap.inference.people.tracker import PeopleTracker
@@ -77,6 +78,35 @@ def test_two_who_meet_and_turn_back_keep_their_identity():
     found = purity(identity.persons(sightings), truth)
     assert sorted(actor for actor, _ in found) == [0, 1]
     assert min(share for _, share in found) > 0.97
+
+
+def test_two_who_cross_all_the_time_stay_two_over_a_long_take():
+    count = 9000  # five minutes, a crossing every four seconds: 150 pieces to join
+    time = np.arange(count) / 30.0
+    swing = 200.0 * np.sin(2.0 * np.pi * time / 8.0)
+    centre = np.stack(
+        [np.stack([300.0 + swing, 300.0 - swing], axis=1).ravel(), np.full(2 * count, 200.0)], 1
+    )
+    clothes = np.zeros((2, APPEARANCE_SIZE), np.float32)
+    clothes[0, ::12], clothes[1, 3::12] = 1.0, 1.0
+    truth = np.tile([0, 1], count)
+    # The tracker exchanges them at every other crossing.
+    track = truth ^ np.repeat((time / 8.0).astype(int) % 2, 2)
+    frame = np.repeat(np.arange(count), 2)
+    sightings = identity.Sightings(
+        frame=frame,
+        time_s=frame / 30.0,
+        track=track,
+        centre=centre,
+        size=np.full(2 * count, 150.0),
+        score=np.ones(2 * count),
+        appearance=clothes[truth],
+    )
+    found = identity.persons(sightings)
+    assert len(found) == 2
+    for rows in found:
+        assert len(rows) == count
+        assert max(np.mean(truth[rows] == 0), np.mean(truth[rows] == 1)) > 0.98
 
 
 def test_late_entry_is_a_second_person_with_the_right_frames():
