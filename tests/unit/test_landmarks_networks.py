@@ -16,6 +16,7 @@ from rotocap.inference.landmarks.assembly import PersonLandmarks
 from rotocap.inference.landmarks.backend import MediapipeBackend
 from rotocap.inference.video import VideoReader
 
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "sample.mp4"
 MEDIA = Path(__file__).parents[2].parent / "shared" / "media"
 
 
@@ -138,3 +139,19 @@ def test_all_six_people_of_a_wide_picture_are_found(backend: MediapipeBackend) -
                 places.append(hips)
     # Of their hips, from left to right; measured by eye.
     assert sorted(places) == pytest.approx([175, 360, 500, 770, 960, 1210], abs=45)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_the_face_of_a_head_that_lies_or_hangs_is_read_in_its_own_direction(
+    backend: MediapipeBackend, turns: int
+) -> None:
+    with VideoReader(SAMPLE, end_frame=1) as reader:
+        image = next(iter(reader)).image
+    upright = first(backend, image).keypoints[wholebody.FACE]
+    turned = first(backend, np.ascontiguousarray(np.rot90(image, turns))).keypoints[wholebody.FACE]
+    back = turned[:, :2].astype(np.float64)
+    for done in reversed(range(turns)):  # each turn puts (x, y) at (y, width - 1 - x)
+        width = image.shape[1 - done % 2]
+        back = np.stack([width - 1 - back[:, 1], back[:, 0]], axis=1)
+    eyes = np.linalg.norm(upright[36, :2] - upright[45, :2])
+    assert np.linalg.norm(back - upright[:, :2], axis=1).max() < 0.4 * eyes
