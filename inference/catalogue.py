@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import tomllib
+import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -185,7 +186,7 @@ def _fetch(
 
 
 def _no_connection(entry: CatalogueEntry, error: Exception) -> ModelError:
-    why = getattr(error, "reason", error)  # urllib wraps it
+    why = error.reason if type(error) is urllib.error.URLError else error  # only a wrapper
     return ModelError(f"{entry.url}: cannot be fetched ({why}). Check the connection and try again.")
 
 
