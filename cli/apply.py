@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..inference.errors import RotocapError
+from .arguments import blend_file
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -36,7 +37,9 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         default="new",
         help="new (the default): a fresh SMPL-X armature a person; or FILE.blend:Armature",
     )
-    command.add_argument("--out", metavar="FILE.blend", type=Path, required=True, help="the .blend to write")
+    command.add_argument(
+        "--out", metavar="FILE.blend", type=blend_file, required=True, help="the .blend to write"
+    )
     command.add_argument(
         "--people", choices=("all", "main"), default="all", help="everybody, or the main person (default all)"
     )

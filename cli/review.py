@@ -17,7 +17,7 @@ EPILOG = """\
 examples:
   rotocap review walk.take --out walk.png
   rotocap review walk.take --out walk.png --every 10
-  rotocap review walk.take --out walk.mp4
+  rotocap review walk.take --out walk_review.mp4
 """
 
 

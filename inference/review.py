@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .body import FreeBody
-from .errors import TakeError
+from .errors import TakeError, VideoError
 from .landmarks.draw import draw_keypoints
 from .progress import Meter, Progress
 from .raster import Image, Surface, draw
@@ -212,6 +212,8 @@ def draw_people(
     VideoError if the video cannot be read, TakeError if `out` cannot be written.
     """
     info = probe(video)
+    if out.exists() and out.samefile(video):
+        raise TakeError(f"{out}: is the video itself, which a review must not replace; choose another name")
     size = (info.width, info.height)
     span = range(info.frame_count) if frames is None else frames
     report = progress or (lambda _: None)
@@ -268,14 +270,31 @@ def _sheet(out: Path, cells: list[Image], columns: int) -> None:
 
 
 def _film(out: Path, cells: Iterator[Image], size: tuple[int, int], fps: float) -> None:
-    writer = cv2.VideoWriter(str(out), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    part = out.with_name(f"{out.stem}.part.mp4")
+    writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
     if not writer.isOpened():
         raise TakeError(f"{out}: could not be written; choose another folder")
     try:
+        count = 0
         for cell in cells:
             writer.write(cell)
+            count += 1
+        writer.release()
+        _check_film(part, count, out)
+        part.replace(out)
     finally:
         writer.release()
+        part.unlink(missing_ok=True)
+
+
+def _check_film(part: Path, count: int, out: Path) -> None:
+    """OpenCV's writer says nothing of a full disk: the file it leaves does."""
+    try:
+        written = probe(part).frame_count
+    except VideoError:
+        written = 0
+    if written != count:
+        raise TakeError(f"{out}: could not be written, the disk may be full; choose another folder")
 
 
 def _body_colours(body: FreeBody, person: tuple[int, int, int]) -> NDArray[np.float32]:

@@ -180,6 +180,7 @@ def test_errors_have_their_code_one_line_and_no_traceback(arguments, code, words
         ["capture", "v", "--out", "t", "--end", "-3f"],
         ["capture", "v", "--out", "t", "--every", "0"],
         ["review", "t", "--out", "s.png", "--columns", "0"],
+        ["apply", "t", "--out", "video.mp4"],
     ],
 )
 def test_a_command_line_that_is_not_understood_ends_with_2(arguments, capsys):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,27 @@ def test_several_people_are_drawn_each_in_their_colour(person: SmplxSequence, tm
     b, g, r = (image[..., k].astype(int) for k in range(3))
     assert ((g - b > 40) & (g - r > 40)).sum() > 1000
     assert ((b - g > 30) & (r - g > 30)).sum() > 1000
+
+
+def test_a_film_never_replaces_the_video(person: SmplxSequence, tmp_path: Path) -> None:
+    video = tmp_path / "walk.mp4"
+    shutil.copy(VIDEO, video)
+    with pytest.raises(TakeError, match="is the video itself"):
+        draw_people([Shown("a", (60, 220, 60), person)], video, video, frames=range(3))
+    assert video.read_bytes() == VIDEO.read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full: /dev/full")
+def test_a_film_on_a_full_disk_is_an_error_and_leaves_the_last_one(
+    person: SmplxSequence, tmp_path: Path
+) -> None:
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"the last one")
+    (tmp_path / "film.part.mp4").symlink_to("/dev/full")
+    with pytest.raises(TakeError, match="could not be written"):
+        draw_people([Shown("a", (60, 220, 60), part(person, slice(0, 3)))], VIDEO, out, frames=range(3))
+    assert [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
+    assert out.read_bytes() == b"the last one"
 
 
 def test_a_film_has_every_frame(person: SmplxSequence, tmp_path: Path) -> None:
