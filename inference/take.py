@@ -186,7 +186,9 @@ class Take:
         mine, theirs = asdict(self.read), asdict(read)
         for name, value in theirs.items():
             if mine[name] != value:
-                said = "other model files" if name == "models" else f"{mine[name]}, now {value}"
+                # The only one that may be None is the end of the range.
+                was, now = ("the end" if v is None else v for v in (mine[name], value))
+                said = "other model files" if name == "models" else f"{was}, now {now}"
                 out.append(f"{name.replace('_', ' ')}: {said}")
         return out
 

@@ -103,6 +103,8 @@ def test_mismatch_says_what(tmp_path):
     assert take.mismatch(replace(VIDEO, path="/elsewhere/copy.mp4"), take.read) == []
     assert "video" in take.mismatch(replace(VIDEO, fingerprint="cd"), take.read)[0]
     assert take.mismatch(VIDEO, replace(take.read, stride=2)) == ["stride: 1, now 2"]
+    change = ["end frame: 100, now the end"]
+    assert take.mismatch(VIDEO, replace(take.read, end_frame=None)) == change
     assert take.mismatch(VIDEO, replace(take.read, models={})) == ["models: other model files"]
 
 
