@@ -129,6 +129,7 @@ def _fit(
 ) -> BodyFit:
     local = initial.rotations(evidence)
     pelvis = initial.translation(evidence, local, scaled_rest(log_scale))
+    local, pelvis = initial.calmed(evidence.time_s, local, pelvis)
     return fit_body(
         evidence,
         local=local,
