@@ -10,6 +10,7 @@ import bpy
 from ..inference.errors import RigError, TakeError, VideoError
 from ..inference.take import Take
 from . import scene_from_take
+from .camera import look_through
 from .scene_from_take import ApplyReport, Footage, Person
 
 NEW = "new"
@@ -53,8 +54,14 @@ def read_people(take: Take, people: str = "all") -> list[Person]:
     if people == "main":
         records = records[:1]
     if not records:
-        why = "nobody was found in the video" if take.status == "no_person" else "it is not finished"
-        raise TakeError(f"{take.path.name}: has no people to apply ({why}); capture the video again")
+        if take.status == "no_person":
+            raise TakeError(
+                f"{take.path.name}: nobody was found in the video; "
+                "capture a part in which a person is seen from head to feet"
+            )
+        raise TakeError(
+            f"{take.path.name}: is not finished yet; let its capture end, or capture it again to go on"
+        )
     return [Person(record.name, record.colour, take.sequence(record)) for record in records]
 
 
@@ -72,6 +79,18 @@ def apply_new(scene: bpy.types.Scene, take: Take, people: list[Person]) -> Apply
     report = scene_from_take.add_people(scene, people, footage_of(take), title=take.path.stem)
     report.warnings.extend(take.warnings)
     return report
+
+
+def show(context: bpy.types.Context, report: ApplyReport) -> None:
+    """Leave the animator with the new armature selected and active, seen through the camera."""
+    layer, objects = context.view_layer, context.scene.objects
+    for thing in list(layer.objects.selected):
+        thing.select_set(False)
+    for name in report.armatures:
+        objects[name].select_set(True)
+    layer.objects.active = objects[report.armatures[0]]
+    if report.camera is not None:
+        look_through(context, objects[report.camera])
 
 
 def apply_to(

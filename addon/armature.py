@@ -103,12 +103,14 @@ def _edit_mode(armature: bpy.types.Object) -> Iterator[None]:
     if before is not None and before.mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     layer.objects.active = armature
-    bpy.ops.object.mode_set(mode="EDIT")
-    try:
-        yield
-    finally:
-        bpy.ops.object.mode_set(mode="OBJECT")
-        layer.objects.active = before
+    # Said outright: the window's own active object is another one while it shows another scene.
+    with bpy.context.temp_override(active_object=armature, object=armature):
+        bpy.ops.object.mode_set(mode="EDIT")
+        try:
+            yield
+        finally:
+            bpy.ops.object.mode_set(mode="OBJECT")
+            layer.objects.active = before
 
 
 def new_armature(

@@ -65,6 +65,12 @@ def play(owner: bpy.types.ID, channels: Channels, *, first_frame: int, track: st
         below.name = action.name
         strip = below.strips.new(action.name, int(action.frame_range[0]), action)
         set_slot_of_strip(strip, slot)
+        strip.blend_type, strip.extrapolation = animation.action_blend_type, animation.action_extrapolation
+        # A strip begins on a whole frame unless it is told; the animator's keys may not.
+        begins_late = action.frame_range[0] - strip.frame_start
+        if begins_late:
+            strip.frame_end += begins_late
+            strip.frame_start += begins_late
         animation.action = None
         had_tracks = True
     top = animation.nla_tracks.new()

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
 import bpy
 
 from ..inference.errors import VideoError
+from ..inference.take import RECORD, Take, fingerprint
+from .camera import load_clip
 from .jobs import CaptureRequest
 from .preferences import threads
 
@@ -23,11 +26,10 @@ class RotocapSettings(bpy.types.PropertyGroup):
     )
     take: bpy.props.StringProperty(
         name="Take",
-        description="The folder that keeps the capture. A capture that was interrupted goes on in it",
+        description="The folder that keeps the capture. A capture that was interrupted goes on in it; "
+        "another video, or another part of it, gets a folder of its own",
         subtype="DIR_PATH",
     )
-    width: bpy.props.IntProperty(options={"HIDDEN"})
-    height: bpy.props.IntProperty(options={"HIDDEN"})
     people: bpy.props.EnumProperty(
         name="People",
         description="Whom to capture",
@@ -96,23 +98,52 @@ def request(context: bpy.types.Context) -> CaptureRequest:
         raise VideoError("No video yet: import one first")
     video = Path(bpy.path.abspath(settings.video))
     if not video.is_file():
-        raise VideoError(f"{video}: no such file; import the video again")
-    take = Path(bpy.path.abspath(settings.take)) if settings.take else default_take(video)
+        raise VideoError(f"{video}: no such file; import the video from where it is now")
     if settings.use_range and settings.last < settings.first:
-        raise VideoError(f"Frames {settings.first} to {settings.last}: the last one comes before the first")
+        raise VideoError(
+            f"Frames {settings.first} to {settings.last}: the last one comes before the first; "
+            "change one of them under Part of the Video"
+        )
+    start_frame = settings.first - 1 if settings.use_range else None
+    end_frame = settings.last if settings.use_range else None
+    chosen = Path(bpy.path.abspath(settings.take)) if settings.take else default_take(video)
+    take = _own_take(chosen, video, start_frame or 0, end_frame)
     focal_px = None
     if settings.use_lens:
-        diagonal = math.hypot(settings.width, settings.height)
-        if diagonal == 0.0:
-            raise VideoError("The size of the video is not known, and the lens needs it: import it again")
-        focal_px = settings.lens_mm / _FULL_FRAME_DIAGONAL_MM * diagonal
+        focal_px = settings.lens_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(*_picture_size(video))
     return CaptureRequest(
         video=video,
         take=take,
         people=settings.people,
-        start_frame=settings.first - 1 if settings.use_range else None,
-        end_frame=settings.last if settings.use_range else None,
+        start_frame=start_frame,
+        end_frame=end_frame,
         focal_px=focal_px,
         height_m=settings.height_m if settings.use_height else None,
         threads=threads(context),
     )
+
+
+def _own_take(chosen: Path, video: Path, start_frame: int, end_frame: int | None) -> Path:
+    """`chosen`, unless it holds another capture: then a take beside it, which this capture goes on in."""
+    candidates = itertools.chain(
+        (chosen, default_take(video)),
+        (chosen.with_name(f"{chosen.stem} {number}{chosen.suffix}") for number in itertools.count(2)),
+    )
+    for take in candidates:
+        if not (take / RECORD).is_file():
+            return take
+        there = Take.open(take)
+        same_part = (there.read.start_frame, there.read.end_frame) == (start_frame, end_frame)
+        if same_part and there.read.stride == 1 and there.video.fingerprint == fingerprint(video):
+            return take
+    raise AssertionError("the numbers never end")
+
+
+def _picture_size(video: Path) -> tuple[int, int]:
+    try:
+        width, height = load_clip(video).size
+    except RuntimeError as error:
+        raise VideoError(f"{video.name}: could not be opened ({error}); choose a video file") from error
+    if not (width and height):
+        raise VideoError(f"{video.name}: is not a video that Blender can read; convert it to MP4 (H.264)")
+    return width, height

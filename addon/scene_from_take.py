@@ -86,9 +86,9 @@ def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *
     fresh = not bpy.data.actions
     if fresh:
         match_scene(scene, footage)
+    timelines = [_timeline(scene, person.sequence) for person in people]
     collection = bpy.data.collections.new(title)
     scene.collection.children.link(collection)
-    timelines = [_timeline(scene, person.sequence) for person in people]
     for person, timeline in zip(people, timelines, strict=True):
         rig = armature.new_armature(person.name, person.sequence.rest_joints, collection)
         motion.write_motion(rig, person.sequence, timeline, name=person.name)
@@ -112,13 +112,33 @@ def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *
     return report
 
 
+def unready(rig: bpy.types.Object) -> str | None:
+    """Why an armature cannot be animated as it is now, with what to do; None if it can."""
+    if not rig.is_editable:
+        return f"{rig.name} is linked from another file: make a library override of it first"
+    if rig.mode == "EDIT":
+        return f"{rig.name} is in Edit Mode: leave it first (Tab)"
+    if rig.animation_data is not None and rig.animation_data.use_tweak_mode:
+        return f"{rig.name} has an NLA strip in tweak mode: leave it first (Tab in the NLA editor)"
+    return None
+
+
 def animate(scene: bpy.types.Scene, rig: bpy.types.Object, person: Person, *, title: str) -> ApplyReport:
-    """The person's motion on an armature that is there already, as a new NLA track."""
+    """The person's motion on an armature that is there already, as a new NLA track. RigError if not."""
+    why_not = unready(rig)
+    if why_not is not None:
+        raise RigError(why_not)
     report = ApplyReport(armatures=[rig.name])
     timeline = _timeline(scene, person.sequence)
     lacking = motion.write_motion(rig, person.sequence, timeline, name=f"{title} {person.name}")
     if lacking:
         report.warnings.append(f"{rig.name} has no bones for {', '.join(lacking)}; they are left out")
+    animation = rig.animation_data
+    if not animation.use_nla or any(track.is_solo for track in animation.nla_tracks):
+        report.warnings.append(
+            f"{rig.name} does not play the take's track now: in the NLA editor, "
+            "switch its animation on and take the star off the track that plays alone"
+        )
     _mark(scene, person, timeline)
     report.keys = len(timeline) * ((55 - len(lacking)) * 4 + 3)
     _frame_range(scene, [timeline], report, grow=True)
@@ -147,13 +167,14 @@ def _show_video(
 ) -> None:
     if not footage.path.is_file():
         report.warnings.append(
-            f"{footage.path}: the video is not there any more, so the camera shows no picture behind the body"
+            f"{footage.path}: the video is not there any more, so there is no picture behind the body; "
+            "put it back, or beside the take, and apply again"
         )
         return
     try:
         clip = camera.load_clip(footage.path)
     except RuntimeError as error:
-        report.warnings.append(f"{footage.path}: Blender cannot show this video ({error})")
+        report.warnings.append(f"{footage.path}: Blender cannot show this video behind the body ({error})")
         return
     camera.show_video(
         view,

@@ -30,7 +30,6 @@ def import_video(scene: bpy.types.Scene, path: Path) -> Footage:
         raise VideoError(f"{path.name}: is not a video that Blender can read; convert it to MP4 (H.264)")
     settings = scene.rotocap
     settings.video, settings.take = str(path), str(default_take(path))
-    settings.width, settings.height = width, height
     footage = Footage(path, (width, height), float(clip.fps))
     if not bpy.data.actions:
         match_scene(scene, footage)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from ..addon.apply_take import apply_new, read_people
-from ..addon.camera import look_through
+from ..addon.apply_take import apply_new, read_people, show
 from ..inference.errors import RotocapError
 from ..inference.take import Take
 
@@ -32,10 +31,10 @@ class ROTOCAP_OT_apply_new_armature(bpy.types.Operator):
         try:
             take = Take.open(Path(bpy.path.abspath(settings.take)))
             report = apply_new(context.scene, take, read_people(take, settings.people))
-            look_through(context, context.scene.objects[report.camera])
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        show(context, report)
         for warning in report.warnings:
             self.report({"WARNING"}, warning)
         self.report({"INFO"}, report.lines()[0])

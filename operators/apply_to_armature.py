@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..addon.apply_take import apply_to, read_people
+from ..addon.scene_from_take import unready
 from ..inference.errors import RotocapError
 from ..inference.take import Take
 
@@ -25,7 +26,11 @@ class ROTOCAP_OT_apply_to_armature(bpy.types.Operator):
             cls.poll_message_set("Capture a video first, or choose a take")
             return False
         if context.object is None or context.object.type != "ARMATURE":
-            cls.poll_message_set("Select an armature first")
+            cls.poll_message_set("Click an armature first, so that it is the active object")
+            return False
+        why_not = unready(context.object)
+        if why_not is not None:
+            cls.poll_message_set(why_not)
             return False
         return True
 

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
 from ..addon import jobs
-from ..addon.apply_take import apply_new, read_people
-from ..addon.camera import look_through
+from ..addon.apply_take import apply_new, read_people, show
 from ..addon.properties import request
 from ..inference.errors import RotocapError
 from ..inference.take import Take
@@ -24,6 +25,7 @@ class ROTOCAP_OT_capture(bpy.types.Operator):
 
     _timer: bpy.types.Timer | None = None
     _job: jobs.CaptureJob
+    _scene: int  # its session_uid: an undo while the capture runs makes every reference stale
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -38,7 +40,7 @@ class ROTOCAP_OT_capture(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            self._job = jobs.start(request(context))
+            self._begin(context)
         except (RotocapError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -69,6 +71,18 @@ class ROTOCAP_OT_capture(bpy.types.Operator):
         self._job.stop()
         self._remove_timer(context)
 
+    def _begin(self, context: bpy.types.Context) -> None:
+        """Start the job, and keep where it goes. Says so if the take that was named holds another capture."""
+        wanted = request(context)
+        self._job = jobs.start(wanted)
+        self._scene = context.scene.session_uid
+        settings = context.scene.rotocap
+        named = settings.take
+        settings.take = str(wanted.take)
+        if named and Path(bpy.path.abspath(named)) != wanted.take:
+            text = f"{Path(named).name} holds another capture and is kept; this one: {wanted.take.name}"
+            self.report({"INFO"}, text)
+
     def _finish(self, context: bpy.types.Context) -> set[str]:
         self._remove_timer(context)
         outcome = self._job.outcome
@@ -78,20 +92,38 @@ class ROTOCAP_OT_capture(bpy.types.Operator):
                 print(self._job.log_tail)
             self.report({"ERROR"} if outcome.status == "failed" else {"WARNING"}, outcome.message)
             return {"CANCELLED"}
-        settings = context.scene.rotocap
-        settings.take = str(outcome.take)
-        for warning in outcome.warnings:
-            self.report({"WARNING"}, warning)
-        if settings.apply_when_done:
+        scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene), None)
+        if scene is None:
+            self.report(
+                {"WARNING"},
+                f"{outcome.message} The scene that it was started in is gone, so nothing was applied: "
+                f"choose the take {outcome.take} under Apply",
+            )
+            return {"CANCELLED"}
+        scene.rotocap.take = str(outcome.take)
+        warnings = list(outcome.warnings)
+        if scene.rotocap.apply_when_done:
             try:
-                take = Take.open(outcome.take)
-                report = apply_new(context.scene, take, read_people(take))
-                look_through(context, context.scene.objects[report.camera])
+                warnings += self._apply(context, scene, outcome.take)
             except RotocapError as error:
-                self.report({"ERROR"}, str(error))
+                self.report({"ERROR"}, f"Captured, and kept in {outcome.take.name}, but not applied: {error}")
                 return {"CANCELLED"}
+        for warning in dict.fromkeys(warnings):
+            self.report({"WARNING"}, warning)
         self.report({"INFO"}, outcome.message)
         return {"FINISHED"}
+
+    def _apply(self, context: bpy.types.Context, scene: bpy.types.Scene, path: Path) -> list[str]:
+        """New armatures in the scene that the capture was started from. Returns warnings."""
+        take = Take.open(path)
+        people = read_people(take)
+        if scene == context.scene:
+            report = apply_new(scene, take, people)
+            show(context, report)
+        else:  # the animator works in another one meanwhile, and is left alone there
+            with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+                report = apply_new(scene, take, people)
+        return report.warnings
 
     def _remove_timer(self, context: bpy.types.Context) -> None:
         if self._timer is not None:

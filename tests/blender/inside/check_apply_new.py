@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import bpy
 import numpy as np
 import pytest
@@ -220,6 +222,33 @@ def test_quaternions_do_not_change_sign_from_key_to_key(scene, module, known_mot
     for parts in rotation.values():
         quaternion = np.stack([parts[i] for i in range(4)], axis=-1)
         assert (np.sum(quaternion[1:] * quaternion[:-1], axis=-1) >= -1e-6).all()
+
+
+def test_the_new_armature_is_selected_whatever_was_going_on(scene, module, known_motion, known_take) -> None:
+    mesh = bpy.data.objects.new("mine", bpy.data.meshes.new("mine"))
+    scene.collection.objects.link(mesh)
+    mesh.select_set(True)
+    bpy.context.view_layer.objects.active = mesh
+    bpy.ops.object.mode_set(mode="EDIT")
+    scene.rotocap.take = str(known_take(known_motion()))
+    assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+    assert bpy.context.object.type == "ARMATURE"
+    assert list(bpy.context.selected_objects) == [bpy.context.object]
+    bpy.ops.object.mode_set(mode="POSE")
+
+
+def test_a_take_that_is_gone_or_not_finished_says_what_to_do(scene, module, known_motion, known_take) -> None:
+    path = known_take(known_motion())
+    take_module = module("inference.take")
+    take_module.reopened(take_module.Take.open(path), status="incomplete", people=())
+    scene.rotocap.take = str(path)
+    with pytest.raises(RuntimeError, match="not finished yet; let its capture end"):
+        bpy.ops.rotocap.apply_new_armature()
+    shutil.rmtree(path)
+    with pytest.raises(RuntimeError, match="no such take; check the path"):
+        bpy.ops.rotocap.apply_new_armature()
+    assert not scene.objects
+    assert not scene.collection.children
 
 
 def test_a_damaged_take_is_refused_by_name(scene, module, known_motion, known_take) -> None:

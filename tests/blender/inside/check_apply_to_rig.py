@@ -117,6 +117,71 @@ def test_an_animators_keys_are_kept_beneath(scene, module, rig, known_motion, kn
     assert rig.pose.bones["head"].rotation_mode == "XYZ"
 
 
+def test_an_action_that_begins_between_frames_is_not_moved(scene, rig, known_motion, known_take) -> None:
+    for frame, value in ((2.5, 0.0), (12.5, 1.0)):
+        rig.location.x = value
+        rig.keyframe_insert("location", frame=frame)
+    rig.animation_data.action_extrapolation = "NOTHING"
+    seen = []
+    for _ in range(2):
+        places = []
+        for frame in (3, 5, 8, 12):
+            scene.frame_set(frame)
+            places.append(rig.location.x)
+        seen.append(places)
+        if len(seen) == 1:
+            scene.rotocap.take = str(known_take(known_motion()))
+            bpy.context.view_layer.objects.active = rig
+            bpy.ops.rotocap.apply_to_armature()
+    assert seen[0] == pytest.approx(seen[1], abs=1e-4)
+    assert rig.animation_data.nla_tracks[0].strips[0].extrapolation == "NOTHING"
+
+
+def test_what_stands_in_the_way_is_said_before(scene, module, rig, known_motion, known_take) -> None:
+    unready = module("addon.scene_from_take").unready
+    scene.rotocap.take = str(known_take(known_motion()))
+    bpy.context.view_layer.objects.active = rig
+    assert unready(rig) is None
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert "leave it first (Tab)" in unready(rig)
+    assert not bpy.ops.rotocap.apply_to_armature.poll()
+    bpy.ops.object.mode_set(mode="POSE")
+    assert bpy.ops.rotocap.apply_to_armature() == {"FINISHED"}
+    animation = rig.animation_data
+    animation.nla_tracks.active = animation.nla_tracks[0]
+    animation.nla_tracks[0].select = animation.nla_tracks[0].strips[0].select = True
+    animation.use_tweak_mode = True
+    assert "tweak mode" in unready(rig)
+    before = len(bpy.data.actions)
+    with pytest.raises(RuntimeError):
+        bpy.ops.rotocap.apply_to_armature()
+    assert len(bpy.data.actions) == before
+    bpy.context.view_layer.objects.active = None
+    assert not bpy.ops.rotocap.apply_to_armature.poll()
+
+
+def test_a_linked_armature_is_refused(scene, module, rig, tmp_path) -> None:
+    file = tmp_path / "library.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False, load_ui=False)
+    with bpy.data.libraries.load(str(file), link=True) as (_, wanted):
+        wanted.objects = ["Hero"]
+    assert "library override" in module("addon.scene_from_take").unready(bpy.data.objects["Hero"])
+
+
+def test_a_track_that_plays_alone_is_noted(scene, module, rig, known_motion, known_take) -> None:
+    rig.keyframe_insert("location", frame=1)
+    animation = rig.animation_data
+    track = animation.nla_tracks.new()
+    track.strips.new("mine", 1, animation.action)
+    animation.action = None
+    track.is_solo = True
+    take = module("inference.take").Take.open(known_take(known_motion()))
+    apply_take = module("addon.apply_take")
+    report = apply_take.apply_to(scene, rig, take, apply_take.read_people(take))
+    assert any("take the star off" in warning for warning in report.warnings)
+
+
 def test_euler_bones_keep_their_mode_and_turn_as_captured(
     scene, module, rig, known_motion, known_take
 ) -> None:

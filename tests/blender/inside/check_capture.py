@@ -40,10 +40,7 @@ def running(job) -> bool:
 
 def test_import_takes_over_size_and_rate(scene, clip) -> None:
     assert bpy.ops.rotocap.import_video(filepath=str(clip)) == {"FINISHED"}
-    assert (scene.render.resolution_x, scene.render.resolution_y) == (
-        scene.rotocap.width,
-        scene.rotocap.height,
-    )
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (540, 720)
     assert scene.render.fps == 30
     assert scene.frame_end == 120
     assert scene.rotocap.take.endswith("Mein Clip ü 1.take")
@@ -70,6 +67,80 @@ def test_not_a_video_is_an_error_in_words(scene, tmp_path) -> None:
     scene.rotocap.video = str(path)
     with pytest.raises(RuntimeError, match=r"notes\.mp4"):
         bpy.ops.rotocap.capture()
+
+
+def test_another_part_of_the_video_gets_a_take_of_its_own(scene, module, clip) -> None:
+    request = module("addon.properties").request
+    bpy.ops.rotocap.import_video(filepath=str(clip))
+    scene.rotocap.apply_when_done = False
+    scene.rotocap.use_range, scene.rotocap.last = True, 6
+    assert bpy.ops.rotocap.capture() == {"FINISHED"}
+    first = Path(scene.rotocap.take)
+    assert request(bpy.context).take == first  # the same part again goes on in its own take
+    scene.rotocap.last = 8
+    assert bpy.ops.rotocap.capture() == {"FINISHED"}
+    second = Path(scene.rotocap.take)
+    assert second.name == "Mein Clip ü 1 2.take"
+    opened = [module("inference.take").Take.open(path) for path in (first, second)]
+    assert [take.frames_read for take in opened] == [6, 8]
+    assert request(bpy.context).take == second
+
+
+def test_the_lens_is_in_pixels_of_the_video_that_is_named(scene, module, clip) -> None:
+    scene.rotocap.video = str(clip)  # typed in, not imported
+    scene.rotocap.use_lens, scene.rotocap.lens_mm = True, 43.27
+    request = module("addon.properties").request(bpy.context)
+    assert request.focal_px == pytest.approx(900.0, abs=0.1)  # the diagonal of 540 x 720
+    scene.rotocap.use_range, scene.rotocap.first, scene.rotocap.last = True, 30, 10
+    with pytest.raises(module("inference.errors").VideoError, match=r"30 to 10.*change one of them"):
+        module("addon.properties").request(bpy.context)
+
+
+def test_a_video_that_was_moved_is_said(scene, clip) -> None:
+    bpy.ops.rotocap.import_video(filepath=str(clip))
+    clip.rename(clip.with_name("elsewhere.mp4"))
+    with pytest.raises(RuntimeError, match="import the video from where it is now"):
+        bpy.ops.rotocap.capture()
+
+
+def test_capture_cannot_be_pressed_twice(scene, module, clip) -> None:
+    jobs = module("addon.jobs")
+    bpy.ops.rotocap.import_video(filepath=str(clip))
+    assert bpy.ops.rotocap.capture.poll()
+    assert not bpy.ops.rotocap.stop_capture.poll()
+    job = jobs.start(module("addon.properties").request(bpy.context))
+    try:
+        assert not bpy.ops.rotocap.capture.poll()
+        assert bpy.ops.rotocap.stop_capture.poll()
+    finally:
+        job.stop()
+    assert bpy.ops.rotocap.capture.poll()
+
+
+@pytest.mark.parametrize("fate", ["left and renamed", "deleted"])
+def test_the_result_goes_where_the_capture_was_started(scene, module, clip, monkeypatch, fate) -> None:
+    jobs = module("addon.jobs")
+    bpy.ops.rotocap.import_video(filepath=str(clip))
+    scene.rotocap.use_range, scene.rotocap.last = True, 6
+    other = bpy.data.scenes.new("Another shot")
+    run = jobs.CaptureJob.run
+
+    def run_while_the_animator_works(job):
+        bpy.context.window.scene = other
+        if fate == "deleted":
+            bpy.data.scenes.remove(scene)
+        else:
+            scene.name = "Shot 1"
+        return run(job)
+
+    monkeypatch.setattr(jobs.CaptureJob, "run", run_while_the_animator_works)
+    if fate != "deleted":
+        assert bpy.ops.rotocap.capture() == {"FINISHED"}
+        assert [ob.type for ob in scene.objects].count("ARMATURE") == 1
+    else:
+        assert bpy.ops.rotocap.capture() == {"CANCELLED"}
+        assert not bpy.data.objects
+    assert not other.objects
 
 
 def test_cancel_keeps_what_was_read(module, clip, tmp_path) -> None:
@@ -140,7 +211,6 @@ def alive(pid: int) -> bool:
 def test_the_operators_modal_takes_in_the_jobs_messages(scene, module, clip, monkeypatch) -> None:
     """`modal` itself, driven as Blender's timer would: background mode never calls it."""
     capture = module("operators.capture").ROTOCAP_OT_capture
-    jobs = module("addon.jobs")
     bpy.ops.rotocap.import_video(filepath=str(clip))
     scene.rotocap.use_range, scene.rotocap.last = True, 12
     results = []
@@ -149,7 +219,7 @@ def test_the_operators_modal_takes_in_the_jobs_messages(scene, module, clip, mon
         type, value = "TIMER", "NOTHING"
 
     def execute(self, context):
-        self._job = jobs.start(module("addon.properties").request(context))
+        self._begin(context)
         while not results or "PASS_THROUGH" in results[-1]:
             results.append(self.modal(context, Event()))
             time.sleep(0.02)
