@@ -3,14 +3,15 @@
 
 OpenCV converts every decoded picture as if it had the first one's size: after a change its
 pictures are torn, and no property of it tells. The packets do, for the codecs that change
-size in the stream itself: Motion JPEG, VP8 and VP9 (browsers' recordings) and H.264.
+size in the stream itself: Motion JPEG, MPEG-1 and -2, VP8 and VP9 (browsers' recordings),
+H.264 and HEVC.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-_SPS = 7  # H.264's sequence parameter set
+_SPS, _HEVC_SPS = 7, 33  # sequence parameter sets
 _WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128}  # H.264 profiles that state it
 
 
@@ -41,7 +42,7 @@ class _Bits:
 def stated_size(packet: bytes, codec: str) -> tuple[int, int] | None:
     """(width, height) that the packet states, None if it states none or the codec is not known here.
 
-    `codec` is the FourCC in lower case. H.264 in Annex B form. What is stated may include
+    `codec` is the FourCC in lower case. H.264 and HEVC in Annex B form. What is stated may include
     rows and columns that the decoder cuts off: compare it with other packets', not with pictures.
     """
     reader = _READERS.get(codec)
@@ -131,10 +132,50 @@ def _h264_sps(data: bytes) -> tuple[int, int]:
     return width, 16 * rows * (2 - bits.take(1))
 
 
+def _hevc(packet: bytes) -> tuple[int, int] | None:
+    at = packet.find(b"\x00\x00\x01")
+    while 0 <= at < 4096 and at + 3 < len(packet):
+        kind = packet[at + 3] >> 1 & 0x3F
+        if kind == _HEVC_SPS:
+            return _hevc_sps(packet[at + 5 : at + 300].replace(b"\x00\x00\x03", b"\x00\x00"))
+        if kind < 32:  # a slice
+            return None
+        at = packet.find(b"\x00\x00\x01", at + 3)
+    return None
+
+
+def _hevc_sps(data: bytes) -> tuple[int, int]:
+    bits = _Bits(data)
+    bits.take(4)
+    layers = bits.take(3)
+    bits.take(1 + 88 + 8)  # profile, tier and level
+    if layers:
+        stated = [(bits.take(1), bits.take(1)) for _ in range(8)]
+        for profile, level in stated[:layers]:
+            bits.take(88 * profile + 8 * level)
+    bits.golomb()
+    if bits.golomb() == 3:
+        bits.take(1)
+    return bits.golomb(), bits.golomb()
+
+
+def _mpeg(packet: bytes) -> tuple[int, int] | None:
+    at = packet.find(b"\x00\x00\x01\xb3")  # a sequence's header stands at the front
+    if at < 0 or at + 7 > len(packet):
+        return None
+    size = int.from_bytes(packet[at + 4 : at + 7], "big")
+    return size >> 12, size & 0xFFF
+
+
 _READERS: dict[str, Callable[[bytes], tuple[int, int] | None]] = {
     "mjpg": _jpeg,
+    "mpg1": _mpeg,
+    "mpg2": _mpeg,
     "vp80": _vp8,
     "vp90": _vp9,
     "h264": _h264,
     "avc1": _h264,
+    "hevc": _hevc,
+    "hvc1": _hevc,
+    "hev1": _hevc,
 }

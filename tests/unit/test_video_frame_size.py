@@ -22,7 +22,10 @@ def packets(path: Path) -> list[bytes]:
     return out
 
 
-@pytest.mark.parametrize(("fourcc", "name"), [("MJPG", "a.avi"), ("VP80", "a.webm"), ("VP90", "a.webm")])
+@pytest.mark.parametrize(
+    ("fourcc", "name"),
+    [("MJPG", "a.avi"), ("mpg1", "a.avi"), ("mpg2", "a.avi"), ("VP80", "a.webm"), ("VP90", "a.webm")],
+)
 @pytest.mark.parametrize("size", [(96, 64), (322, 178)])
 def test_what_an_encoder_wrote(tmp_path: Path, fourcc: str, name: str, size: tuple[int, int]) -> None:
     path = tmp_path / name
@@ -53,7 +56,21 @@ def test_what_cameras_wrote(name: str, codec: str, size: tuple[int, int]) -> Non
     assert set(stated) <= {size, None}
 
 
-@pytest.mark.parametrize("codec", ["mjpg", "vp80", "vp90", "h264"])
+# The parameter sets before x265's first picture of 540 x 720, coded in whole blocks of 8.
+HEVC = bytes.fromhex(
+    "00000140010c01ffff01600000030090000003000003005a95980900"
+    "00000142010101600000030090000003000003005aa0044200b477e5959a4932bc05a808080f08000003000800000300f04000"
+    "0000014401c172b46240"
+)
+
+
+@pytest.mark.parametrize("codec", ["hevc", "hvc1", "hev1"])
+def test_hevc(codec: str) -> None:
+    assert stated_size(HEVC, codec) == (544, 720)
+    assert stated_size(b"\x00\x00\x01\x02\x01" + HEVC, codec) is None  # a slice comes first
+
+
+@pytest.mark.parametrize("codec", ["mjpg", "mpg2", "vp80", "vp90", "h264", "hevc"])
 @pytest.mark.parametrize("packet", [b"", b"\x00", b"\xff" * 6, b"\x00\x00\x01\x67\x64", b"\x82\x49\x83"])
 def test_a_damaged_packet_states_nothing(codec: str, packet: bytes) -> None:
     assert stated_size(packet, codec) is None
