@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fit import FitResult
-from .fit.model_points import FOOT_KEYPOINTS, POINTS
+from .fit.model_points import FOOT_KEYPOINTS, FOOT_ROWS, POINTS
 from .kinematics import axis_angle_from_matrix, forward
 from .sequence import SmplxSequence
 from .skeleton import INDEX
 
 Array = NDArray[np.float64]
 
-_FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
-_CARRIER = POINTS.joint[_FOOT_ROWS]
+_CARRIER = POINTS.joint[FOOT_ROWS]
 _MIN_STANDING = 10  # frames with a foot that stands, to believe in the floor under it
 _CAMERA_UP = np.array([0.0, -1.0, 0.0])
 _CAMERA_UP_WEIGHT = 0.15  # of all frames: how firmly the picture's up holds
@@ -55,7 +54,7 @@ def _floor(people: Sequence[FitResult], rotation: Array) -> float:
     """Height of the floor: under the feet that stand, or else under the lowest places feet reach."""
     soles, standing = [], []
     for person in people:
-        above = person.rest_joints[_CARRIER, 1] + POINTS.offset[_FOOT_ROWS, 1]
+        above = person.rest_joints[_CARRIER, 1] + POINTS.offset[FOOT_ROWS, 1]
         soles.append((_feet(person) @ rotation.T)[..., 1] - above)
         standing.append(person.standing > 0.5)
     height, still = np.concatenate(soles), np.concatenate(standing)
@@ -92,9 +91,8 @@ def _unit(vectors: Array) -> Array:
 def _feet(person: FitResult) -> Array:
     """Left heel, left toe, right heel, right toe (T, 4, 3) in the camera frame."""
     joints, world = forward(person.local, person.pelvis, person.rest_joints)
-    rows = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
-    carrier = POINTS.joint[rows]
-    return np.asarray(joints[:, carrier] + np.einsum("tpij,pj->tpi", world[:, carrier], POINTS.offset[rows]))
+    arms = np.einsum("tpij,pj->tpi", world[:, _CARRIER], POINTS.offset[FOOT_ROWS])
+    return np.asarray(joints[:, _CARRIER] + arms)
 
 
 def to_sequence(

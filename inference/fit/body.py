@@ -31,7 +31,7 @@ from ..skeleton import BODY_JOINT_COUNT, INDEX, PARENTS, rest_joints
 from . import prior
 from .evidence import Evidence
 from .initial import LOG_SCALE_SIGMA, STATURE_SIGMA
-from .model_points import FOOT_KEYPOINTS, GROUPS, JOINT_GROUP, POINTS, scaled_rest
+from .model_points import FOOT_ROWS, GROUPS, JOINT_GROUP, POINTS, scaled_rest
 from .smooth import second_difference
 
 Array = NDArray[np.float64]
@@ -40,7 +40,6 @@ _STATE = 3 + 3 * BODY_JOINT_COUNT  # numbers a frame
 _ALIKE_FRAMES = 10
 _BAND = 2 * _STATE  # acceleration couples a number with itself two frames on; nothing reaches further
 _RIDGE = 1e-6  # keeps what nothing is known of (a place in a frame or two without points) solvable
-_FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]
 _FACING_JOINTS = (INDEX["head"], INDEX["left_wrist"], INDEX["right_wrist"])
 
 
@@ -307,7 +306,7 @@ class _Problem:
         """A foot that stands still in the picture stands still in space: this is what ties down depth."""
         if len(points) < 2:
             return 0.0
-        feet, turns = points[:, _FOOT_ROWS], jacobian[:, _FOOT_ROWS]
+        feet, turns = points[:, FOOT_ROWS], jacobian[:, FOOT_ROWS]
         residual = np.diff(feet, axis=0)
         step = np.diff(self.evidence.time_s) * 30.0
         # Above 30 frames a second in proportion to the evidence, see `second_difference`.
@@ -316,7 +315,7 @@ class _Problem:
         # Not robust: with less weight on large slides, a whole body could drift away in depth.
         weight = certainty / sigma[..., 0] ** 2
         cost = float((weight[..., None] * residual**2).sum())
-        count, rows = len(residual), 3 * len(_FOOT_ROWS)
+        count, rows = len(residual), 3 * len(FOOT_ROWS)
         flat_weight = np.repeat(weight, 3, axis=1)
         flat_residual = residual.reshape(count, rows)
         first = turns[:-1].reshape(count, rows, _STATE)

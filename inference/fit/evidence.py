@@ -62,7 +62,7 @@ def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array)
         normalised[better, wrist] = normalised[better, root]
 
     # From the hips only: the crop that the 3D points come from is centred there.
-    points3d = points3d.astype(np.float64)
+    points3d = np.asarray(points3d, dtype=np.float64)
     hips = normalised[:, [11, 12]].mean(axis=1)
     hips_seen = (certainty[:, [11, 12]] > 0).all(axis=1)
     body = POINTS.keypoint

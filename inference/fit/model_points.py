@@ -108,6 +108,7 @@ def _build() -> ModelPoints:
 
 
 POINTS = _build()
+FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]  # of POINTS
 
 
 def scaled_rest(log_scale: Array) -> Array:

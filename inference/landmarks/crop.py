@@ -77,10 +77,6 @@ class Picture:
         self.image = image
         self.height, self.width = image.shape[:2]
 
-    @classmethod
-    def of(cls, image: Image | Picture) -> Picture:
-        return image if isinstance(image, Picture) else cls(image)
-
     @cached_property
     def _half(self) -> Image:
         return np.asarray(_halved(self.image))
