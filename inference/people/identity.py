@@ -33,7 +33,8 @@ SHADOW = 0.2  # a track that stays nearer than this to a longer one shows the sa
 SAME_TRACK, SAME_TRACK_S = 0.3, 0.5  # the tracker's own word, in cost, and how soon it is worth nothing
 BRIEF_S, BRIEF = 0.3, 0.3  # a piece shorter than this is likely a mixed-up pose: what it costs
 MIN_S = 0.8  # shorter than this is no person
-MIN_SHARE = 0.03  # of the longest person's frames
+MIN_SHARE = 0.03  # of the longest person's frames,
+ENOUGH_S = 10.0  # but who is seen for so long is somebody, however long the take is
 GHOST_NEAR, GHOST_SHARE = 0.5, 0.25  # somebody short-lived who clings to somebody else is a mixed-up pose
 
 
@@ -86,7 +87,8 @@ def persons(sightings: Sightings) -> list[Ints]:
     rows = [np.concatenate([pieces[i].rows for i in chain]) for chain in chains]
     longest = max(len(r) for r in rows)
     step = _step(sightings)
-    kept = [r for r in rows if len(r) * step >= MIN_S and len(r) >= MIN_SHARE * longest]
+    least = max(MIN_S, min(MIN_SHARE * longest * step, ENOUGH_S))
+    kept = [r for r in rows if len(r) * step >= least]
     kept = [r for r in kept if not any(_ghost(sightings, r, other) for other in kept)]
     if not kept and longest * step >= min(MIN_S, 0.5 * float(np.ptp(sightings.time_s) + step)):
         kept = [max(rows, key=len)]  # a take of a few frames

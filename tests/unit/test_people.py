@@ -154,6 +154,27 @@ def test_a_flash_of_somebody_is_nobody():
     assert len(identity.persons(sightings)) == 1
 
 
+@pytest.mark.parametrize(("seconds", "persons"), [(5, 1), (12, 2)])
+def test_a_guest_in_a_long_take_is_somebody(seconds, persons):
+    count, guest = 18000, int(seconds * FPS)  # ten minutes
+    frame = np.concatenate([np.arange(count), 6000 + np.arange(guest)])
+    track = np.repeat([0, 1], [count, guest])
+    order = np.lexsort((track, frame))
+    frame, track = frame[order], track[order]
+    clothes = np.zeros((2, APPEARANCE_SIZE), np.float32)
+    clothes[0, ::12], clothes[1, 3::12] = 1.0, 1.0
+    sightings = identity.Sightings(
+        frame=frame,
+        time_s=frame / FPS,
+        track=track,
+        centre=np.where(track[:, None] == 0, [100.0, 200.0], [500.0, 200.0]),
+        size=np.full(len(frame), 150.0),
+        score=np.ones(len(frame)),
+        appearance=clothes[track],
+    )
+    assert len(identity.persons(sightings)) == persons
+
+
 def test_nobody_gives_no_persons():
     sightings, _ = read([], range(20))
     assert len(sightings) == 0
