@@ -62,4 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `rotocap info | head`
         sys.stderr.close()
         return 1
+    except OSError as error:  # a file that the system does not let us have
+        where = f"{error.filename}: " if error.filename else ""
+        why = error.strerror or error
+        print(f"rotocap: {where}{why}; check the path, and that you may use it", file=sys.stderr)
+        return RotocapError.exit_code
     return code

@@ -282,6 +282,8 @@ def _film(out: Path, cells: Iterator[Image], size: tuple[int, int], fps: float) 
         writer.release()
         _check_film(part, count, out)
         part.replace(out)
+    except OSError as error:
+        raise TakeError(f"{out}: could not be written ({error.strerror}); choose another folder") from error
     finally:
         writer.release()
         part.unlink(missing_ok=True)

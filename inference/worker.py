@@ -114,6 +114,12 @@ def run(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control
     except RotocapError as error:
         send({"event": "error", "code": error.code, "message": str(error)})
         return error.exit_code
+    except OSError as error:  # a file that the system does not let us have
+        traceback.print_exc()
+        where = f"{error.filename}: " if error.filename else ""
+        text = f"{where}{error.strerror or error}; check the path, and that you may use it"
+        send({"event": "error", "code": RotocapError.code, "message": text})
+        return RotocapError.exit_code
     except Exception as error:
         # The traceback goes to the log that keeps stderr; the animator gets a sentence.
         traceback.print_exc()

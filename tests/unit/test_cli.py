@@ -155,6 +155,7 @@ def looped(video, times, path):
     [
         (["capture", "/nowhere/at all.mp4", "--out", "OUT"], 3, "no such file"),
         (["capture", __file__, "--out", "OUT"], 3, "not a video"),
+        (["capture", "x" * 300, "--out", "OUT"], 1, "File name too long; check the path"),
         (["info", "/nowhere/t.take"], 5, "no such take"),
         (["review", "/nowhere/t.take", "--out", "sheet.png"], 5, "no such take"),
         (["models", "get", "no_such_network"], 4, "no_such_network"),

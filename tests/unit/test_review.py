@@ -95,6 +95,14 @@ def test_a_film_on_a_full_disk_is_an_error_and_leaves_the_last_one(
     assert out.read_bytes() == b"the last one"
 
 
+def test_a_folder_in_the_films_place_is_an_error(person: SmplxSequence, tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").mkdir()
+    shown = [Shown("a", (60, 220, 60), part(person, slice(0, 2)))]
+    with pytest.raises(TakeError, match="could not be written"):
+        draw_people(shown, VIDEO, tmp_path / "film.mp4", frames=range(2))
+    assert [file.name for file in tmp_path.iterdir()] == ["film.mp4"]
+
+
 def test_a_film_has_every_frame(person: SmplxSequence, tmp_path: Path) -> None:
     short = part(person, slice(0, 10))
     out = draw_people([Shown("a", (60, 220, 60), short)], VIDEO, tmp_path / "film ü.mp4", frames=range(10))

@@ -203,6 +203,7 @@ def alive(pid):
     ("changes", "code", "words"),
     [
         ({"video": "/nowhere/at all.mp4"}, "video", "no such file"),
+        ({"video": "x" * 300}, "failed", "File name too long; check the path"),
         ({"height_m": 9.0}, "failed", "0.4 to 2.6"),
         ({"wrong": 1}, "failed", "unknown ['wrong']"),
     ],
