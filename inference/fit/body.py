@@ -6,7 +6,7 @@ per person the log scales of ten groups of bones. Evidence terms touch one frame
 smoothness three neighbouring ones, so the normal equations are banded and solved in
 time linear in the frames; the few scales that all frames share border the band and
 are eliminated by a Schur complement. Rotations are updated on the right,
-R <- R exp(d), and every derivative is analytic.
+R <- R exp(d). Derivatives are analytic; smoothness takes a frame's turn for small (0.1 rad: 2 % off).
 
 Points that do not fit are given less weight at each step (Geman and McClure, 1987).
 """

@@ -146,6 +146,31 @@ def test_a_calm_start_keeps_every_frame_up_to_30_a_second() -> None:
     np.testing.assert_allclose(place[-1], pelvis[47], atol=1e-9)  # nothing beyond to turn to
 
 
+def test_the_band_solves_what_the_whole_matrix_does() -> None:
+    local, pelvis, log_scale = _motion(6)
+    keypoints, points3d, _ = _observed(local, pelvis, log_scale, 4.0, 0.05)
+    times = np.array([0.0, 1.0, 2.5, 3.0, 4.0, 9.0]) / 30.0
+    evidence = gather(time_s=times, keypoints=keypoints, points3d=points3d, camera_K=K)
+    evidence.standing[:] = 0.7
+    _, system = _Problem(evidence, BodyOptions(), np.zeros(len(GROUPS)), True).linearise(
+        local, pelvis, np.zeros(len(GROUPS))
+    )
+    size, whole = 6 * 69, np.zeros((6 * 69, 6 * 69))
+    for below, row in enumerate(system.band):
+        index = np.arange(size - below)
+        whole[index + below, index] = row[: size - below]
+        assert not row[size - below :].any()  # nothing hangs over the end
+    whole += np.tril(whole, -1).T
+    for t, block in enumerate(system.blocks):
+        whole[69 * t : 69 * t + 69, 69 * t : 69 * t + 69] += block
+    whole = np.block([[whole, system.border], [system.border.T, system.corner]])
+    right = -np.concatenate([system.gradient, system.corner_gradient])
+    frames, shared = system.solve(0.0)
+    found = np.concatenate([frames.reshape(-1), shared])
+    np.testing.assert_allclose(whole @ found, right, atol=1e-3 * np.abs(right).max())
+    np.testing.assert_allclose(found, np.linalg.solve(whole, right), rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_very_short_takes(count: int) -> None:
     local, pelvis, log_scale = _motion(count)
