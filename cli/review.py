@@ -33,7 +33,7 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="sheet.png (or .jpg) or film.mp4"
     )
-    command.add_argument("--every", metavar="N", type=count, help="every N-th frame only")
+    command.add_argument("--every", metavar="N", type=count, help="every N-th captured frame only")
     command.add_argument(
         "--columns", metavar="N", type=count, default=2, help="cells side by side on a sheet (default 2)"
     )

@@ -176,8 +176,8 @@ def review(
 ) -> Path:
     """Draw a take into `out`: a contact sheet (.png, .jpg) or a film (.mp4).
 
-    every: each n-th frame; a sheet without it takes as many as make a readable sheet, a
-    film takes all. columns: cells side by side on a sheet.
+    every: each n-th frame that was captured; a sheet without it takes as many as make a readable
+    sheet, a film takes all. columns: cells side by side on a sheet.
     TakeError if the take is damaged or `out` cannot be written, VideoError if the video is gone.
     """
     if not isinstance(take, Take):
@@ -188,7 +188,7 @@ def review(
         people.append(Shown(person.name, (blue, green, red), take.sequence(person)))
     if not people and take.status == "incomplete":
         raise TakeError(f"{take.path}: is not finished, there is nothing to draw; capture again to go on")
-    frames = range(take.read.start_frame, max(take.next_frame, take.read.start_frame))
+    frames = range(take.read.start_frame, max(take.next_frame, take.read.start_frame), take.read.stride)
     return draw_people(
         people, take.video_file(), out, every=every, columns=columns, frames=frames, progress=progress
     )
@@ -206,8 +206,8 @@ def draw_people(
 ) -> Path:
     """Draw people over their video into `out`: a contact sheet (.png, .jpg) or a film (.mp4).
 
-    every: each n-th frame; a sheet without it takes as many as make a readable sheet, a
-    film takes all. frames: the part of the video to show, all of it by default. A sheet
+    every: each n-th of `frames`; a sheet without it takes as many as make a readable sheet, a
+    film takes all. frames: those of the video to show, all of them by default. A sheet
     shows the part of the picture that the people are in, a film all of it.
     VideoError if the video cannot be read, TakeError if `out` cannot be written.
     """
@@ -221,7 +221,7 @@ def draw_people(
         layout = Layout.of(size, height=min(_VIDEO_HEIGHT, info.height))
         step = every or 1
         cells = _cells(people, video, (0, 0, *size), layout, span, step, report)
-        _film(out, cells, layout.cell, info.fps / step)
+        _film(out, cells, layout.cell, info.fps / (step * span.step))
     elif out.suffix.lower() in (".png", ".jpg"):
         window = _around(people, size)
         shown = (window[2] - window[0], window[3] - window[1])
@@ -246,7 +246,7 @@ def _cells(
     painter = Painter(people, window, layout)
     meter = Meter("review", -(-len(span) // step), report)
     done = 0
-    with VideoReader(video, start_frame=span.start, end_frame=span.stop, stride=step) as reader:
+    with VideoReader(video, start_frame=span.start, end_frame=span.stop, stride=step * span.step) as reader:
         for frame in reader:
             yield painter.cell(frame.index, frame.time_s, frame.image)
             done += 1

@@ -82,6 +82,18 @@ def test_a_film_never_replaces_the_video(person: SmplxSequence, tmp_path: Path) 
     assert video.read_bytes() == VIDEO.read_bytes()
 
 
+def test_frames_that_were_not_captured_are_not_shown(person: SmplxSequence, tmp_path: Path) -> None:
+    third = part(person, slice(0, 30, 3))
+    out = draw_people([Shown("a", (60, 220, 60), third)], VIDEO, tmp_path / "f.mp4", frames=range(0, 30, 3))
+    film = cv2.VideoCapture(str(out))
+    assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
+    count = 0
+    while film.grab():
+        assert orange(film.retrieve()[1]).sum() > 500, count
+        count += 1
+    assert count == 10
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full: /dev/full")
 def test_a_film_on_a_full_disk_is_an_error_and_leaves_the_last_one(
     person: SmplxSequence, tmp_path: Path
