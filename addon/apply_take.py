@@ -116,7 +116,8 @@ def open_rig(rig: str) -> bpy.types.Object:
     try:
         bpy.ops.wm.open_mainfile(filepath=str(path.resolve()), load_ui=False)
     except RuntimeError as error:
-        raise RigError(f"{path}: Blender could not open it ({error})") from error
+        why = " ".join(str(error).split())
+        raise RigError(f"{path}: Blender could not open it ({why}); choose another file") from error
     armature = bpy.context.scene.objects.get(name)
     if armature is None or armature.type != "ARMATURE":
         there = [ob.name for ob in bpy.context.scene.objects if ob.type == "ARMATURE"]

@@ -105,6 +105,15 @@ def test_info_names_a_chunk_that_is_gone(take, tmp_path, capsys):
     assert "damaged (its chunks hold 0 of 40 frames)" in capsys.readouterr().err
 
 
+def test_a_rig_that_is_no_blend_file_is_one_line(take, tmp_path):
+    (tmp_path / "hero.blend").write_bytes(b"no such thing" * 100)
+    rig, out = f"{tmp_path / 'hero.blend'}:Hero", str(tmp_path / "out.blend")
+    result = rotocap("apply", str(take), "--rig", rig, "--out", out)
+    assert result.returncode == errors.RigError.exit_code
+    assert len(result.stderr.splitlines()) == 1
+    assert "hero.blend: Blender could not open it" in result.stderr
+
+
 def test_review_writes_a_sheet(take, tmp_path):
     result = rotocap("review", str(take), "--out", str(tmp_path / "sheet.png"), "--every", "20")
     assert result.returncode == 0, result.stderr
