@@ -12,8 +12,10 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ from .camera import intrinsics
 from .errors import Cancelled, NoPersonError, RotocapError, TakeError, VideoError
 from .people import identity, swaps
 from .people.backend import LandmarkBackend
-from .people.track import TrackLandmarks, gaps
+from .people.track import gaps
 from .people.tracker import PeopleTracker
 from .progress import Meter, ProgressReport
 from .take import (
@@ -287,31 +289,39 @@ def _solve(
         )
     if take.solve.people == "main":
         rows = rows[:1]
-    repaired = []
+    meter.update(1, final=True)
+
+    # Who was solved before stays until this is done, but under other settings it is no result yet.
+    take = reopened(take, status="incomplete")
+    # One person at a time: of a long take only what the world and the files need stays in memory.
+    meter = Meter("fit", sum(len(person) for person in rows), progress)
+    solved: list[_Solved] = []
+    done = 0
     for person in rows:
         check()
-        repaired.append(swaps.repair(chunks.landmarks(take.path, person)))
+        options = fit.FitOptions(height_m=take.solve.height_m if not solved else None)
+        report = partial(_report, meter, done)
+        solved.append(_solved(take, person, camera_K, options, report, check))
+        done += len(person)
+    meter.update(done, final=True)
+
+    meter = Meter("world", 1, progress)
+    world_from_camera = world.world_from_camera([person.result for person in solved])
     meter.update(1, final=True)
+
     # Every chunk was readable. Made anew below; a file that stayed would look like a result.
     for old in take.people:
         (take.path / old.file).unlink(missing_ok=True)
     take = reopened(take, status="incomplete", people=())
-
-    tracks = [repair.landmarks for repair in repaired]
-    results = _fitted(take, tracks, camera_K, progress, check)
-    meter = Meter("world", 1, progress)
-    world_from_camera = world.world_from_camera(results)
-    meter.update(1, final=True)
-
-    meter = Meter("write", len(tracks), progress)
+    meter = Meter("write", len(solved), progress)
     people = []
-    for index, (track, result, repair) in enumerate(zip(tracks, results, repaired, strict=True)):
+    for index, someone in enumerate(solved):
         check()
         sequence = world.to_sequence(
-            result,
-            frame=track.frame,
-            time_s=track.time_s,
-            keypoints=track.keypoints.astype(np.float64),
+            someone.result,
+            frame=someone.frame,
+            time_s=someone.time_s,
+            keypoints=someone.keypoints,
             camera_K=camera_K,
             world_from_camera=world_from_camera,
         )
@@ -323,11 +333,11 @@ def _solve(
                 file=f"{name}.npz",
                 colour=COLOURS[index % len(COLOURS)],
                 main=index == 0,
-                frames=len(track),
-                first_frame=int(track.frame[0]),
-                last_frame=int(track.frame[-1]),
-                gaps=tuple(gaps(track.frame, stride=take.read.stride)),
-                swaps_repaired=repair.count,
+                frames=len(someone.frame),
+                first_frame=int(someone.frame[0]),
+                last_frame=int(someone.frame[-1]),
+                gaps=tuple(gaps(someone.frame, stride=take.read.stride)),
+                swaps_repaired=someone.swaps_repaired,
             )
         )
         meter.update(index + 1, final=True)
@@ -335,32 +345,39 @@ def _solve(
     return reopened(take, status=status, people=tuple(people))
 
 
-def _fitted(
+@dataclass(frozen=True)
+class _Solved:
+    """A person between the fit and the file."""
+
+    frame: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    keypoints: NDArray[np.float32]
+    result: fit.FitResult
+    swaps_repaired: int
+
+
+def _report(meter: Meter, before: int, done: int, total: int) -> None:
+    meter.update(before + done)
+
+
+def _solved(
     take: Take,
-    tracks: list[TrackLandmarks],
+    rows: NDArray[np.integer[Any]],
     camera_K: NDArray[np.float64],
-    progress: ProgressReport,
+    options: fit.FitOptions,
+    report: Callable[[int, int], None],
     check: Callable[[], None],
-) -> list[fit.FitResult]:
-    meter = Meter("fit", sum(len(track) for track in tracks), progress)
-    results = []
-    before = 0
-
-    def report(done: int, total: int) -> None:
-        meter.update(before + done)
-
-    for index, track in enumerate(tracks):
-        results.append(
-            fit.solve(
-                time_s=track.time_s,
-                keypoints=track.keypoints.astype(np.float64),
-                points3d=track.points3d.astype(np.float64),
-                camera_K=camera_K,
-                options=fit.FitOptions(height_m=take.solve.height_m if index == 0 else None),
-                progress=report,
-                check=check,
-            )
-        )
-        before += len(track)
-        meter.update(before, final=True)
-    return results
+) -> _Solved:
+    """Left and right put right, and the motion solved, of the person in these rows of the chunks."""
+    repair = swaps.repair(chunks.landmarks(take.path, rows))
+    track = repair.landmarks
+    result = fit.solve(
+        time_s=track.time_s,
+        keypoints=track.keypoints,
+        points3d=track.points3d,
+        camera_K=camera_K,
+        options=options,
+        progress=report,
+        check=check,
+    )
+    return _Solved(track.frame, track.time_s, track.keypoints, result, repair.count)

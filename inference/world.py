@@ -11,15 +11,16 @@ camera faces +Z, as in the T-pose).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .fit import FitResult
 from .fit.model_points import FOOT_KEYPOINTS, FOOT_ROWS, POINTS
-from .kinematics import axis_angle_from_matrix, forward
+from .kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
 from .sequence import SmplxSequence
-from .skeleton import INDEX
+from .skeleton import BODY_JOINT_COUNT, INDEX
 
 Array = NDArray[np.float64]
 
@@ -90,7 +91,8 @@ def _unit(vectors: Array) -> Array:
 
 def _feet(person: FitResult) -> Array:
     """Left heel, left toe, right heel, right toe (T, 4, 3) in the camera frame."""
-    joints, world = forward(person.local, person.pelvis, person.rest_joints)
+    local = matrix_from_axis_angle(person.poses[:, :BODY_JOINT_COUNT])
+    joints, world = forward(local, person.pelvis, person.rest_joints)
     arms = np.einsum("tpij,pj->tpi", world[:, _CARRIER], POINTS.offset[FOOT_ROWS])
     return np.asarray(joints[:, _CARRIER] + arms)
 
@@ -100,14 +102,14 @@ def to_sequence(
     *,
     frame: NDArray[np.int64],
     time_s: Array,
-    keypoints: Array,
+    keypoints: NDArray[np.floating[Any]],
     camera_K: Array,
     world_from_camera: Array,
 ) -> SmplxSequence:
     """A person's fit as an SmplxSequence in the world that `world_from_camera` (4, 4) spans."""
     rotation, shift = world_from_camera[:3, :3], world_from_camera[:3, 3]
-    local = person.local.copy()
-    local[:, 0] = rotation @ local[:, 0]
+    poses = person.poses.copy()
+    poses[:, 0] = axis_angle_from_matrix(rotation @ matrix_from_axis_angle(poses[:, 0]))
     pelvis = person.pelvis @ rotation.T + shift
     feet = _feet(person) @ rotation.T + shift
     count = len(frame)
@@ -115,7 +117,7 @@ def to_sequence(
     # Per frame of the video, not per row: a gap is not a slow frame rate.
     rate = float(frame[-1] - frame[0]) / duration if duration > 0 else 30.0
     return SmplxSequence(
-        poses=axis_angle_from_matrix(local).reshape(count, -1).astype(np.float32),
+        poses=poses.reshape(count, -1).astype(np.float32),
         trans=(pelvis - person.rest_joints[0]).astype(np.float32),
         betas=np.zeros(10, dtype=np.float32),
         expression=np.zeros((count, 10), dtype=np.float32),

@@ -11,6 +11,7 @@ picture's edge does not lean.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from .hands import hand_frame
 from .model_points import FOOT_KEYPOINTS, POINTS
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 _MIN_CERTAINTY = 0.05  # below it a point says nothing
 _STANDING_SPEED = 0.15  # metres a second: landmarks of a foot at rest wander by about half of it
@@ -44,12 +46,12 @@ class Evidence:
     standing: Array  # (T, 4) 0 to 1: heels and toes (`FOOT_KEYPOINTS`) that stand still in the picture
 
 
-def gather(*, time_s: Array, keypoints: Array, points3d: Array, camera_K: Array) -> Evidence:
+def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Array) -> Evidence:
     """Evidence from keypoints (T, 133, 3) pixels + certainty, and points3d (T, 133, 3) metres."""
     focal = np.array([camera_K[0, 0], camera_K[1, 1]])
     centre = camera_K[:2, 2]
     normalised = (keypoints[..., :2].astype(np.float64) - centre) / focal
-    certainty = keypoints[..., 2].astype(np.float64)
+    certainty = np.where(np.isfinite(keypoints).all(axis=-1), keypoints[..., 2], 0.0).astype(np.float64)
     # The root, because a limb behind the body has little certainty and yet is placed fairly well.
     certainty = np.where(certainty < _MIN_CERTAINTY, 0.0, np.sqrt(certainty))
     normalised = np.where(certainty[..., None] > 0.0, normalised, 0.0)

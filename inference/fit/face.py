@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import wholebody
 from .smooth import smooth
 
 Array = NDArray[np.float64]
 
-_UPPER_LIP, _LOWER_LIP = wholebody.FACE.start + 62, wholebody.FACE.start + 66
-_EYE_CORNERS = (wholebody.FACE.start + 36, wholebody.FACE.start + 45)
+_UPPER_LIP, _LOWER_LIP = 62, 66  # of the 68 points of iBUG 300-W
+_EYE_CORNERS = (36, 45)
 _CLOSED = 0.03  # lip gap over the distance of the outer eye corners, mouth closed
 # Lips part by about the jaw's turn times the 9 cm from its hinge to the lips; eye corners lie 9 cm apart.
 _RADIANS_PER_GAP = 1.0
@@ -20,13 +21,10 @@ _LIMIT = 0.6
 _SIGMA, _ACCELERATION, _NEUTRAL_SIGMA = 0.05, 0.06, 1.0
 
 
-def fit_jaw(time_s: Array, points3d: Array, certainty: Array) -> tuple[Array, Array]:
-    """Jaw axis-angle (T, 3) (positive x opens), and how well it was seen (T,).
-
-    points3d (T, 133, 3), certainty (T, 133).
-    """
+def fit_jaw(time_s: Array, points3d: NDArray[np.floating[Any]], certainty: Array) -> Array:
+    """Jaw axis-angle (T, 3), positive x opens, from the face's points (T, 68, 3) and certainty (T, 68)."""
     used = [_UPPER_LIP, _LOWER_LIP, *_EYE_CORNERS]
-    upper, lower, right, left = (points3d[:, i] for i in used)
+    upper, lower, right, left = (points3d[:, i].astype(np.float64) for i in used)
     width = np.linalg.norm(left - right, axis=-1)
     gap = np.linalg.norm(lower - upper, axis=-1) / np.maximum(width, 1e-6)
     known = np.isfinite(gap) & (width > 1e-6)
@@ -40,4 +38,4 @@ def fit_jaw(time_s: Array, points3d: Array, certainty: Array) -> tuple[Array, Ar
         neutral=np.zeros(1),
         neutral_sigma=_NEUTRAL_SIGMA,
     )
-    return np.clip(angle, 0.0, _LIMIT) * np.array([1.0, 0.0, 0.0]), weight
+    return np.asarray(np.clip(angle, 0.0, _LIMIT) * np.array([1.0, 0.0, 0.0]))

@@ -12,6 +12,8 @@ about -z, spreading a turn about y. The right hand is solved as a mirrored left 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,12 +40,15 @@ _RELAXED_SIGMA = 1.5  # rad: weak, it only decides where nothing is seen
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
-def fit_hand(time_s: Array, points3d: Array, certainty: Array, *, left: bool) -> tuple[Array, Array]:
+def fit_hand(
+    time_s: Array, points3d: NDArray[np.floating[Any]], certainty: Array, *, left: bool
+) -> tuple[Array, Array]:
     """Axis-angle (T, 15, 3) in SMPL-X's order, and how well it was seen (T,), 0 to 1.
 
     points3d (T, 21, 3) metres relative to the wrist, in any axes: only their own shape
     counts. certainty (T, 21).
     """
+    points3d = np.asarray(points3d, dtype=np.float64)
     rotation, weight = hand_frame(points3d, certainty, left=left)
     points = np.einsum("tji,tpj->tpi", rotation, np.where(np.isfinite(points3d), points3d, 0.0))
     if not left:

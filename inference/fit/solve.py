@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,12 @@ from .hands import fit_hand
 from .model_points import scaled_rest
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 _WINDOW = 240  # frames that are solved at once
 _OVERLAP = 30
 _SCALE_LIMIT = 0.15  # how far the fit may change a bone's log scale from its 3D median
+_LARGEST_SIGMA = 1.0  # metres: more says no more than "unknown"
 _UNSEEN_SIGMA = 0.05  # metres: a finger joint of a hand that was not seen
 
 
@@ -42,7 +45,7 @@ class FitOptions:
 class FitResult:
     """One person in the camera frame (x right, y down, z forward)."""
 
-    local: Array  # (T, 55, 3, 3) parent-relative rotations; the pelvis's is camera-from-pelvis
+    poses: Array  # (T, 55, 3) axis-angle, parent-relative; the pelvis's is camera-from-pelvis
     pelvis: Array  # (T, 3) the pelvis joint, metres
     rest_joints: Array  # (55, 3)
     joints: Array  # (T, 55, 3)
@@ -53,8 +56,8 @@ class FitResult:
 def solve(
     *,
     time_s: Array,
-    keypoints: Array,
-    points3d: Array,
+    keypoints: Floats,
+    points3d: Floats,
     camera_K: Array,
     options: FitOptions = FitOptions(),
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -92,25 +95,23 @@ def solve(
         progress(done, count)
 
     certainty = keypoints[..., 2].astype(np.float64)
-    local = np.tile(np.eye(3), (count, JOINT_COUNT, 1, 1))
-    local[:, :BODY_JOINT_COUNT] = body.local
-    jaw, _ = fit_jaw(time_s, points3d, certainty)
-    local[:, INDEX["jaw"]] = matrix_from_axis_angle(jaw)
+    poses = np.zeros((count, JOINT_COUNT, 3))
+    poses[:, :BODY_JOINT_COUNT] = axis_angle_from_matrix(body.local)
     sigma = np.zeros((count, JOINT_COUNT))
-    sigma[:, :BODY_JOINT_COUNT] = body.sigma
+    sigma[:, :BODY_JOINT_COUNT] = np.minimum(body.sigma, _LARGEST_SIGMA)
+    poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
     for joint in (22, 23, 24):
-        sigma[:, joint] = body.sigma[:, PARENTS[joint]]
-    for part_slice, hand, left in (
+        sigma[:, joint] = sigma[:, PARENTS[joint]]
+    for points, hand, left in (
         (wholebody.LEFT_HAND, LEFT_HAND, True),
         (wholebody.RIGHT_HAND, RIGHT_HAND, False),
     ):
-        fingers, weight = fit_hand(time_s, points3d[:, part_slice], certainty[:, part_slice], left=left)
-        local[:, hand] = matrix_from_axis_angle(fingers)
-        wrist = body.sigma[:, INDEX["left_wrist" if left else "right_wrist"]]
+        poses[:, hand], weight = fit_hand(time_s, points3d[:, points], certainty[:, points], left=left)
+        wrist = sigma[:, INDEX["left_wrist" if left else "right_wrist"]]
         sigma[:, hand] = np.hypot(wrist, 0.01 + (1.0 - weight) * _UNSEEN_SIGMA)[:, None]
-    joints, _ = forward(local, body.pelvis, rest)
+    joints, _ = forward(matrix_from_axis_angle(poses), body.pelvis, rest)
     return FitResult(
-        local=local,
+        poses=poses,
         pelvis=body.pelvis,
         rest_joints=rest,
         joints=joints,

@@ -12,7 +12,7 @@ from rotocap.inference.fit import FitOptions, initial, solve
 from rotocap.inference.fit.body import BodyOptions, _Problem
 from rotocap.inference.fit.evidence import gather, rotation_to_ray
 from rotocap.inference.fit.model_points import GROUPS, POINTS, scaled_rest
-from rotocap.inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
+from rotocap.inference.kinematics import forward, matrix_from_axis_angle
 from rotocap.inference.skeleton import INDEX
 from rotocap.inference.world import to_sequence, world_from_camera
 
@@ -209,6 +209,15 @@ def test_more_frames_a_second_are_as_calm() -> None:
     assert error[120] < 1.3 * error[30]
 
 
+def test_values_that_are_no_numbers_say_nothing() -> None:
+    local, pelvis, log_scale = _motion(30)
+    keypoints, points3d, _ = _observed(local, pelvis, log_scale, 1.0, 0.02)
+    keypoints[10:14, wholebody.INDEX["left_wrist"], 0] = np.nan
+    keypoints[20:22, :, 2] = np.nan
+    result = solve(time_s=np.arange(30) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
+    assert np.isfinite(result.joints).all() and np.isfinite(result.sigma).all()
+
+
 def test_unseen_legs_hold_still_with_large_sigma() -> None:
     local, pelvis, log_scale = _motion(60)
     keypoints, points3d, _ = _observed(local, pelvis, log_scale, 2.0, 0.03)
@@ -218,7 +227,7 @@ def test_unseen_legs_hold_still_with_large_sigma() -> None:
             keypoints[:, i] = 0.0
             points3d[:, i] = np.nan
     result = solve(time_s=np.arange(60) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
-    knee = axis_angle_from_matrix(result.local[:, INDEX["left_knee"]])
+    knee = result.poses[:, INDEX["left_knee"]]
     assert np.ptp(knee, axis=0).max() < 0.2
     ankle, wrist = INDEX["left_ankle"], INDEX["left_wrist"]
     assert (result.sigma[:, ankle] > 2.0 * result.sigma[:, wrist]).all()
