@@ -89,7 +89,9 @@ def solve(
     while done < count:
         start = max(0, done - _OVERLAP)
         window = slice(start, min(count, start + _WINDOW))
-        part = _fit(_part(evidence, window), log_scale, options, check, free_scale=False)
+        # The stretch that gave the bone lengths has been solved all but for their last change.
+        begin = trial if window == best else None
+        part = _fit(_part(evidence, window), log_scale, options, check, free_scale=False, begin=begin)
         _join(body, part, start=start, overlap=done - start)
         done = window.stop
         progress(done, count)
@@ -127,10 +129,15 @@ def _fit(
     check: Callable[[], None],
     *,
     free_scale: bool,
+    begin: BodyFit | None = None,
 ) -> BodyFit:
-    local = initial.rotations(evidence)
-    pelvis = initial.translation(evidence, local, scaled_rest(log_scale))
-    local, pelvis = initial.calmed(evidence.time_s, local, pelvis)
+    """A window's fit, started from `begin` or else in closed form."""
+    if begin is None:
+        local = initial.rotations(evidence)
+        pelvis = initial.translation(evidence, local, scaled_rest(log_scale))
+        local, pelvis = initial.calmed(evidence.time_s, local, pelvis)
+    else:
+        local, pelvis = begin.local, begin.pelvis
     return fit_body(
         evidence,
         local=local,
