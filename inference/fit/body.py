@@ -83,7 +83,10 @@ def fit_body(
     problem = _Problem(evidence, options, log_scale, free_scale)
     state = (local, pelvis, log_scale)
     cost, system = problem.linearise(*state)
-    damping = 1e-3
+    damping, gain = 1e-3, 1.0
+    # Bone lengths need no more than a percent of the cost. And the scales' step leaves out the 3D
+    # points (`_add_relative`) while the cost has them, so that near the end it cannot judge a step.
+    enough, hopeless = (1e-2, 5e-2) if free_scale else (1e-4, 0.0)
     for _ in range(options.iterations):
         check()
         step = system.solve(damping)
@@ -93,11 +96,11 @@ def fit_body(
             gain = (cost - trial_cost) / cost
             state, cost, system = trial, trial_cost, trial_system
             damping = max(damping / 5.0, 1e-6)
-            if gain < 1e-4:
+            if gain < enough:
                 break
         else:
             damping *= 10.0
-            if damping > 1e3:
+            if gain < hopeless or damping > 1e3:
                 break
     local, pelvis, log_scale = state
     return BodyFit(local, pelvis, log_scale, problem.joint_sigma(*state, system))
