@@ -115,17 +115,22 @@ def _states(track: TrackLandmarks) -> NDArray[np.int8]:
 
 
 def _readings(track: TrackLandmarks, rows: slice) -> tuple[Array, Array, Array]:
-    """Points (4, n, P, 2) in heights, 3D points (4, n, P, 3) in heights, certainty (4, n, P) per state."""
+    """Points (4, n, P, 2) and 3D points (4, n, P, 3) in heights, one reading a state; certainty (n, P).
+
+    A point is as sure as the less sure one of its pair, so that all readings weigh the same points:
+    else the exchange of a wrist that is seen for one that is not would cost nothing.
+    """
     keypoints = track.keypoints[rows].astype(np.float64)
     sizes = [place(k, b)[1] for k, b in zip(keypoints, track.box[rows], strict=True)]
     size = np.array(sizes)[:, None, None]
-    flat, deep, sure = [], [], []
+    flat, deep = [], []
     for state in range(len(STATES)):
         order = _order(state)[list(_COMPARED)]
         flat.append(keypoints[:, order, :2] / size)
         deep.append(track.points3d[rows][:, order].astype(np.float64) / _METRES)
-        sure.append(keypoints[:, order, 2])
-    return np.stack(flat), np.stack(deep), np.stack(sure)
+    compared = list(_COMPARED)
+    sure = np.minimum(keypoints[:, compared, 2], keypoints[:, np.array(wholebody.MIRROR)[compared], 2])
+    return np.stack(flat), np.stack(deep), sure
 
 
 def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
@@ -134,10 +139,10 @@ def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
     dt = np.diff(track.time_s[start - 1 : end])
     typical = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 1.0
     trust = np.exp(-np.maximum(dt - 1.5 * typical, 0.0) / _FADE_S)
+    weight = sure[:-1] * sure[1:]
     cost = np.empty((end - start, len(STATES), len(STATES)))
     for before in range(len(STATES)):
         for after in range(len(STATES)):
-            weight = sure[before, :-1] * sure[after, 1:]
             moved = np.linalg.norm(flat[after, 1:] - flat[before, :-1], axis=-1)
             turned = np.linalg.norm(deep[after, 1:] - deep[before, :-1], axis=-1)
             # Depth knows which hip is in front when the picture has them in one place.

@@ -77,6 +77,17 @@ def test_a_person_who_turns_round_is_left_alone():
     assert swaps.repair(track).count == 0
 
 
+def test_a_limb_that_is_not_seen_is_not_exchanged_for_one_that_is():
+    """A close-up: the shoulders and one arm; the network guesses the rest anew in every frame."""
+    track = take()
+    rng = np.random.default_rng(4)
+    unseen = [7, 9, *range(11, 23)]
+    track.keypoints[:, unseen, :2] += rng.normal(scale=60.0, size=(COUNT, len(unseen), 2))
+    track.keypoints[:, unseen, 2] = 0.0
+    track.points3d[:, :23] += rng.normal(scale=0.3, size=(COUNT, 23, 3))
+    assert swaps.repair(track).count == 0
+
+
 def test_hands_that_were_right_stay_with_their_wrist():
     # The arms' points were exchanged, the hands' network knew better.
     truth = take()
