@@ -14,7 +14,9 @@ Floats = NDArray[np.floating[Any]]
 _HIPS = (11, 12)
 _TORSO = (5, 6, 11, 12)
 _LIMBS = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+_UPPER = (0, 1, 2, 3, 4, 5, 6)  # head and shoulders, which is all that a close-up shows
 _SEEN = 0.3
+_ENOUGH = 4  # points in common to compare two persons
 _VELOCITY_SHARE = 0.3  # of a new measurement
 _COAST_S = 0.5  # an unseen person's velocity dies off with this time constant
 
@@ -77,17 +79,19 @@ def place(keypoints: Floats, box: Floats) -> tuple[Floats, float]:
 
 def apart(a: Floats, b: Floats, *, size: float) -> float:
     """Mean distance of two persons' limb points (133, 3), in `size`; inf if too few are seen in both."""
-    return _mean_distance(a, b, _LIMBS, size)
+    return _mean_distance(a, b, (_LIMBS, _UPPER), size)
 
 
 def torsos_apart(a: Floats, b: Floats, *, size: float) -> float:
     """As `apart`, for shoulders and hips alone: poses of one person may differ in the limbs."""
-    return _mean_distance(a, b, _TORSO, size)
+    return _mean_distance(a, b, (_TORSO, _UPPER), size)
 
 
-def _mean_distance(a: Floats, b: Floats, points: tuple[int, ...], size: float) -> float:
-    chosen = list(points)
-    both = (a[chosen, 2] >= _SEEN) & (b[chosen, 2] >= _SEEN)
-    if both.sum() < 4:
-        return float("inf")
-    return float(np.linalg.norm(a[chosen, :2] - b[chosen, :2], axis=1)[both].mean() / size)
+def _mean_distance(a: Floats, b: Floats, choices: tuple[tuple[int, ...], ...], size: float) -> float:
+    """By the first choice of points of which enough are seen in both."""
+    for choice in choices:
+        points = list(choice)
+        both = (a[points, 2] >= _SEEN) & (b[points, 2] >= _SEEN)
+        if both.sum() >= _ENOUGH:
+            return float(np.linalg.norm(a[points, :2] - b[points, :2], axis=1)[both].mean() / size)
+    return float("inf")

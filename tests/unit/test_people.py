@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted_people import BLUE, GREEN, RED, Actor, ScriptedBackend, figure, picture, standing, walking
@@ -52,6 +54,31 @@ def test_one_person_is_one_track_without_a_gap():
     persons = identity.persons(sightings)
     assert len(persons) == 1
     assert sightings.frame[persons[0]].tolist() == list(range(120))
+
+
+class CloseUp(ScriptedBackend):
+    """Sees head and shoulders only, as in a picture that ends at the chest."""
+
+    def track(self, image, state):
+        found = super().track(image, state)
+        if found is None:
+            return None
+        landmarks, following = found
+        landmarks.keypoints[7:, 2] = 0.0
+        shown = landmarks.keypoints[:7, :2]
+        box = np.concatenate([shown.min(axis=0), shown.max(axis=0)])
+        return replace(landmarks, box=box), following
+
+
+def test_a_close_up_is_one_person_and_looked_at_once_a_frame():
+    actors = [Actor(walking(100, 0.3), RED)]
+    backend = CloseUp(actors)
+    tracker = PeopleTracker(backend)
+    for frame in range(120):
+        rows = tracker.step(picture(actors, frame), frame / FPS)
+        assert [row.track for row in rows] == [0]
+    # Looking for newcomers costs a call now and then, but nobody is followed twice.
+    assert len(backend.calls) < 1.2 * 120
 
 
 def test_two_who_cross_keep_their_identity():
