@@ -21,6 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from .appearance import appearance, blend, distance
 from .backend import Arrays, Image, LandmarkBackend, PersonLandmarks
 from .motion import Motion, apart, place, torsos_apart
+from .shared_parts import settle
 
 # All distances are in units of the person's own size in the picture.
 DETECT_EVERY = 15  # frames between two looks for somebody new
@@ -93,6 +94,7 @@ class PeopleTracker:
             self._recognise(found, tracks, seen, time_s)
         self._steps += 1
 
+        settle([seen[number].landmarks for number in sorted(seen)])
         rows = []
         self._tracks = []
         for track in sorted(tracks, key=lambda t: t.number):

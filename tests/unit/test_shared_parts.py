@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two people near each other: each face and hand stays with one of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from scripted_people import figure
+
+from rotocap.inference import wholebody
+from rotocap.inference.people.shared_parts import settle
+
+FACE, LEFT, RIGHT = wholebody.FACE, wholebody.LEFT_HAND, wholebody.RIGHT_HAND
+
+
+def person(x: float):
+    landmarks = figure((x, 120.0, 150.0), frame=0)
+    landmarks.points3d[FACE.start :] = 0.0
+    return landmarks
+
+
+def put(landmarks, points: slice, place: np.ndarray, size: float) -> None:
+    """A part as a ring of points around a place."""
+    count = points.stop - points.start
+    angle = np.linspace(0.0, 2.0 * np.pi, count, endpoint=False)
+    landmarks.keypoints[points, :2] = place + size * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    landmarks.keypoints[points, 2] = 0.9
+
+
+def seen(landmarks, points: slice) -> bool:
+    known = bool(np.isfinite(landmarks.points3d[points]).all())
+    assert known == bool((landmarks.keypoints[points, 2] > 0).all())
+    return known
+
+
+def test_a_face_stays_with_the_nearer_nose() -> None:
+    first, second = person(100.0), person(130.0)
+    put(first, FACE, first.keypoints[0, :2], 8.0)
+    put(second, FACE, first.keypoints[0, :2] + [2.0, 0.0], 8.0)
+    settle([second, first])
+    assert seen(first, FACE) and not seen(second, FACE)
+
+
+def test_a_hand_goes_to_the_nearer_wrist_whatever_its_side() -> None:
+    first, second = person(100.0), person(150.0)
+    put(first, LEFT, first.keypoints[9, :2], 5.0)
+    put(second, RIGHT, first.keypoints[9, :2] + [1.0, 1.0], 5.0)
+    settle([first, second])
+    assert seen(first, LEFT) and not seen(second, RIGHT)
+
+
+def test_what_each_has_of_their_own_is_left_alone() -> None:
+    people = [person(100.0), person(200.0)]
+    for landmarks in people:
+        put(landmarks, FACE, landmarks.keypoints[0, :2], 8.0)
+        put(landmarks, LEFT, landmarks.keypoints[9, :2], 5.0)
+        put(landmarks, RIGHT, landmarks.keypoints[10, :2], 5.0)
+    settle(people)
+    assert all(seen(landmarks, part) for landmarks in people for part in (FACE, LEFT, RIGHT))
+
+
+def test_hands_that_touch_stay_two_hands() -> None:
+    first, second = person(100.0), person(150.0)
+    put(first, LEFT, np.array([125.0, 120.0]), 6.0)
+    put(second, RIGHT, np.array([135.0, 120.0]), 6.0)
+    settle([first, second])
+    assert seen(first, LEFT) and seen(second, RIGHT)
