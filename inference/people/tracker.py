@@ -94,7 +94,9 @@ class PeopleTracker:
             self._recognise(found, tracks, seen, time_s)
         self._steps += 1
 
-        settle([seen[number].landmarks for number in sorted(seen)])
+        # Not with newcomers: they may be a second look at somebody known, and would rob them.
+        proven = {track.number for track in tracks if track.seen >= ESTABLISHED}
+        settle([seen[number].landmarks for number in sorted(proven & seen.keys())])
         rows = []
         self._tracks = []
         for track in sorted(tracks, key=lambda t: t.number):
