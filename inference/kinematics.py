@@ -8,6 +8,8 @@ given in; `local` rotations are parent-relative, as SMPL-X stores them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,6 +91,12 @@ def forward(local: Array, pelvis: Array, rest_joints: Array) -> tuple[Array, Arr
         )
         world[..., j, :, :] = world[..., parent, :, :] @ local[..., j, :, :]
     return joints, world
+
+
+def in_blocks(count: int, *, size: int = 2000) -> Iterator[slice]:
+    """The frames of a take in runs: a matrix for every joint of a long take is a gigabyte."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 def forward_poses(poses: Array, trans: Array, rest_joints: Array) -> tuple[Array, Array]:

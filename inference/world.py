@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .fit import FitResult
 from .fit.model_points import FOOT_KEYPOINTS, FOOT_ROWS, POINTS
-from .kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
+from .kinematics import axis_angle_from_matrix, forward, in_blocks, matrix_from_axis_angle
 from .sequence import SmplxSequence
 from .skeleton import BODY_JOINT_COUNT, INDEX
 
@@ -91,10 +91,13 @@ def _unit(vectors: Array) -> Array:
 
 def _feet(person: FitResult) -> Array:
     """Left heel, left toe, right heel, right toe (T, 4, 3) in the camera frame."""
-    local = matrix_from_axis_angle(person.poses[:, :BODY_JOINT_COUNT])
-    joints, world = forward(local, person.pelvis, person.rest_joints)
-    arms = np.einsum("tpij,pj->tpi", world[:, _CARRIER], POINTS.offset[FOOT_ROWS])
-    return np.asarray(joints[:, _CARRIER] + arms)
+    feet = np.empty((len(person.poses), len(FOOT_ROWS), 3))
+    for block in in_blocks(len(feet)):
+        local = matrix_from_axis_angle(person.poses[block, :BODY_JOINT_COUNT])
+        joints, world = forward(local, person.pelvis[block], person.rest_joints)
+        arms = np.einsum("tpij,pj->tpi", world[:, _CARRIER], POINTS.offset[FOOT_ROWS])
+        feet[block] = joints[:, _CARRIER] + arms
+    return feet
 
 
 def to_sequence(

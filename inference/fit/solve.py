@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import wholebody
-from ..kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
+from ..kinematics import axis_angle_from_matrix, forward, in_blocks, matrix_from_axis_angle
 from ..skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, LEFT_HAND, PARENTS, RIGHT_HAND
 from . import initial
 from .body import BodyFit, BodyOptions, fit_body
@@ -98,7 +98,8 @@ def solve(
 
     certainty = keypoints[..., 2].astype(np.float64)
     poses = np.zeros((count, JOINT_COUNT, 3))
-    poses[:, :BODY_JOINT_COUNT] = axis_angle_from_matrix(body.local)
+    for block in in_blocks(count):
+        poses[block, :BODY_JOINT_COUNT] = axis_angle_from_matrix(body.local[block])
     sigma = np.zeros((count, JOINT_COUNT))
     sigma[:, :BODY_JOINT_COUNT] = np.minimum(body.sigma, _LARGEST_SIGMA)
     poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
@@ -111,7 +112,9 @@ def solve(
         poses[:, hand], weight = fit_hand(time_s, points3d[:, points], certainty[:, points], left=left)
         wrist = sigma[:, INDEX["left_wrist" if left else "right_wrist"]]
         sigma[:, hand] = np.hypot(wrist, 0.01 + (1.0 - weight) * _UNSEEN_SIGMA)[:, None]
-    joints, _ = forward(matrix_from_axis_angle(poses), body.pelvis, rest)
+    joints = np.empty((count, JOINT_COUNT, 3))
+    for block in in_blocks(count):
+        joints[block], _ = forward(matrix_from_axis_angle(poses[block]), body.pelvis[block], rest)
     return FitResult(
         poses=poses,
         pelvis=body.pelvis,
