@@ -105,6 +105,7 @@ def capture(
         take = chunks.checked(_opened(options, info, frames, networks.name, hashes))
         if not take.read_to_end:
             take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned)
+        del networks  # the solve of a long take wants their memory
         return _solve(take, camera_K, progress, abandoned)
 
 
