@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The SMPL-X armature, and the one place where +Y up turns to Blender's +Z up.
+"""The SMPL-X armature.
 
 Bones lie along the limbs. A bone's Z axis points the way its joint bends, so that a
 positive rotation about X closes the elbow, the knee or a finger.
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from ..inference.errors import RigError
 from ..inference.skeleton import BODY_JOINT_COUNT, INDEX, JOINT_NAMES, PARENTS
+from ..retarget.axes import BLENDER_FROM_SMPLX, to_blender
 from ..retarget.by_name import RigRest
 
 Array = NDArray[np.float64]
 
-# SMPL-X (+Y up, facing +Z) to Blender (+Z up, facing -Y).
-BLENDER_FROM_SMPLX: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 # OpenCV's camera (x right, y down, z forward) from Blender's (x right, y up, looking along -z).
 CAMERA_FLIP: Array = np.diag([1.0, -1.0, -1.0])
 
@@ -45,16 +44,6 @@ _ENDS: dict[str, tuple[tuple[float, float, float], float]] = {
 }
 _UP, _DOWN, _FRONT, _BACK = (0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, 1.0), (0.0, 0.0, -1.0)
 _SHORTEST = 0.01  # m: Blender deletes bones of no length
-
-
-def to_blender(vectors: NDArray[np.floating]) -> Array:
-    """Vectors or points (..., 3) from SMPL-X axes to Blender's."""
-    return np.asarray(vectors, dtype=np.float64) @ BLENDER_FROM_SMPLX.T
-
-
-def rotations_to_blender(rotations: NDArray[np.floating]) -> Array:
-    """World rotations (..., 3, 3) of SMPL-X joints as rotations in Blender's axes."""
-    return np.asarray(BLENDER_FROM_SMPLX @ rotations @ BLENDER_FROM_SMPLX.T)
 
 
 def camera_to_blender(world_from_camera: NDArray[np.floating]) -> Array:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ..inference.body import FreeBody
 from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import JOINT_NAMES
+from ..retarget.axes import to_blender
 from ..retarget.timeline import Timeline
 from . import keys
-from .armature import to_blender
 from .blender_versions import Channels
 
 _LEAST_WEIGHT = 1e-4

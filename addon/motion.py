@@ -13,10 +13,11 @@ from ..inference.kinematics import forward
 from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import JOINT_COUNT, JOINT_NAMES, PARENTS
 from ..retarget import quaternions
+from ..retarget.axes import rotations_to_blender, to_blender
 from ..retarget.by_name import RigRest, bone_rotations, rest_alignment
 from ..retarget.timeline import Timeline
 from . import keys
-from .armature import ROTATION_CHANNELS, rest_of, rotations_to_blender, to_blender
+from .armature import ROTATION_CHANNELS, rest_of
 from .blender_versions import Channels
 
 Array = NDArray[np.float64]

@@ -20,7 +20,7 @@ LAYERS = ("inference", "retarget", "addon", "operators", "panels", "cli", "tools
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "": ("addon",),
     "inference": (),
-    "retarget": ("inference.sequence", "inference.skeleton", "inference.errors"),
+    "retarget": ("inference.sequence", "inference.skeleton", "inference.kinematics", "inference.errors"),
     "addon": ("inference", "retarget"),
     "operators": ("inference", "retarget", "addon"),
     "panels": ("addon",),
