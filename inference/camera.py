@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pinhole camera that stands for the phone: where its focal length comes from when none is given."""
+"""The pinhole camera that stands for the phone, and rays through its picture."""
 
 from __future__ import annotations
 
@@ -39,3 +39,17 @@ def intrinsics(
     return np.array(
         [[focal_px, 0.0, (width - 1) / 2.0], [0.0, focal_px, (height - 1) / 2.0], [0.0, 0.0, 1.0]]
     )
+
+
+def rotation_to_ray(normalised: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest rotations (..., 3, 3) that take the optical axis to rays through (..., 2)."""
+    ray = np.concatenate([normalised, np.ones((*normalised.shape[:-1], 1))], axis=-1)
+    ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
+    x, y, z = ray[..., 0], ray[..., 1], ray[..., 2]
+    factor = 1.0 / (1.0 + z)
+    rows = [
+        [1.0 - x * x * factor, -x * y * factor, x],
+        [-x * y * factor, 1.0 - y * y * factor, y],
+        [-x, -y, z],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import wholebody
+from ..camera import rotation_to_ray
 from .hands import hand_frame
 from .model_points import FOOT_KEYPOINTS, POINTS
 
@@ -98,20 +99,6 @@ def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Arra
         facing_weight=facing_weight,
         standing=_standing(time_s, normalised, certainty, size),
     )
-
-
-def rotation_to_ray(normalised: Array) -> Array:
-    """The smallest rotations (T, 3, 3) that take the optical axis to rays through (T, 2)."""
-    ray = np.concatenate([normalised, np.ones((*normalised.shape[:-1], 1))], axis=-1)
-    ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
-    x, y, z = ray[..., 0], ray[..., 1], ray[..., 2]
-    factor = 1.0 / (1.0 + z)
-    rows = [
-        [1.0 - x * x * factor, -x * y * factor, x],
-        [-x * y * factor, 1.0 - y * y * factor, y],
-        [-x, -y, z],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def _upright_size(normalised: Array, certainty: Array, points3d: Array) -> Array:

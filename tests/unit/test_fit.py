@@ -10,7 +10,8 @@ from scipy.interpolate import CubicSpline
 from rotocap.inference import wholebody
 from rotocap.inference.fit import FitOptions, initial, solve
 from rotocap.inference.fit.body import BodyOptions, _Problem
-from rotocap.inference.fit.evidence import gather, rotation_to_ray
+from rotocap.inference.camera import rotation_to_ray
+from rotocap.inference.fit.evidence import gather
 from rotocap.inference.fit.model_points import GROUPS, POINTS, scaled_rest
 from rotocap.inference.kinematics import forward, matrix_from_axis_angle
 from rotocap.inference.skeleton import INDEX

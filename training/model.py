@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lift network: 2D points over time in, body in 3D with its doubt out.
+
+Four ideas from the literature in one small net (docs/lift.md has the ablation):
+
+- TCMR (Choi et al., 2021): encoders of the past, of the future and of the whole window,
+  joined by attention. The first layer of each mixes frames with no way round it, so a
+  frame's features never come from that frame alone: smoothness is learnt, not filtered.
+- Pose2Pose (Moon et al., 2022) and HopFIR (Zhai et al., 2023): joints' places first;
+  rotations from the features and those places by a graph convolution with weights of its
+  own for every joint, over neighbours one and two bones away.
+- POCO (Dwivedi et al., 2024): a spread for every joint, trained by likelihood.
+- RootNet (Moon et al., 2019) and AbsPoseLifter (Chang et al., 2020): absolute depth from
+  points normalised by the focal length and by the person's size in the picture.
+
+Frames enter in pairs (one token is two frames): motion at 30 frames/s has little above
+7 Hz, and half the tokens make twice the training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..inference.lift.layout import (
+    FRAMES_PER_TOKEN,
+    INPUTS,
+    JOINTS,
+    OUTPUTS,
+)
+from ..inference.skeleton import PARENTS
+
+_NEVER = -1e9  # attention score of a frame that must not be seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Sizes. `side` is the width of the past and future encoders, 0 leaves them out."""
+
+    width: int = 384
+    layers: int = 5
+    side: int = 192
+    side_layers: int = 2
+    heads: int = 8
+    reach: int = 16  # tokens that attention sees to each side
+    joint_width: int = 48
+    shortcut: bool = False  # ablation: let the current frame pass by the first layer
+    single: bool = False  # ablation: every token on its own, no time at all
+
+    def to_dict(self) -> dict[str, int | bool]:
+        return asdict(self)
+
+
+class _Attention(nn.Module):
+    """Self-attention over tokens at most `reach` apart, with a learnt bias for every distance."""
+
+    def __init__(self, width: int, heads: int, reach: int, *, sees: str) -> None:
+        super().__init__()
+        self.heads, self.reach, self.sees = heads, reach, sees
+        self.enter = nn.Linear(width, 3 * width)
+        self.leave = nn.Linear(width, width)
+        slope = torch.linspace(0.0, 1.0, heads)[:, None]
+        distance = torch.arange(-reach, reach + 1).abs()[None]
+        self.bias = nn.Parameter(-0.3 * slope * distance)
+
+    def mask(self, count: int, device: torch.device) -> Tensor:
+        """(heads, N, N): bias by distance; never what this encoder may not see."""
+        place = torch.arange(count, device=device)
+        away = place[None, :] - place[:, None]
+        seen = away.abs() <= self.reach
+        if self.sees == "past_and_now":
+            seen = seen & (away <= 0)
+        elif self.sees == "future_and_now":
+            seen = seen & (away >= 0)
+        # The first and the last frame have no past or no future: they see themselves.
+        elif self.sees == "past":
+            seen = seen & ((away < 0) | ((away == 0) & (place == 0)[:, None]))
+        elif self.sees == "future":
+            seen = seen & ((away > 0) | ((away == 0) & (place == count - 1)[:, None]))
+        elif self.sees == "itself":
+            seen = away == 0
+        bias = self.bias[:, (away + self.reach).clamp(0, 2 * self.reach)]
+        return torch.where(seen, bias, torch.full_like(bias, _NEVER))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, count, width = x.shape
+        q, k, v = self.enter(x).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        mask = self.mask(count, x.device).to(q.dtype)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[None])
+        out: Tensor = self.leave(mixed.transpose(1, 2).reshape(batch, count, width))
+        return out
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, heads: int, reach: int, *, sees: str, round_it: bool) -> None:
+        super().__init__()
+        self.round_it = round_it
+        self.before = nn.LayerNorm(width)
+        self.attention = _Attention(width, heads, reach, sees=sees)
+        self.between = nn.LayerNorm(width)
+        self.grow, self.shrink = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed = self.attention(self.before(x))
+        x = x + mixed if self.round_it else mixed
+        out: Tensor = x + self.shrink(F.silu(self.grow(self.between(x))))
+        return out
+
+
+class _Encoder(nn.Module):
+    def __init__(self, options: ModelOptions, width: int, layers: int, *, sees: str) -> None:
+        super().__init__()
+        heads = max(1, options.heads * width // options.width)
+        if options.single:
+            sees = "itself"
+        # Later layers of the past see the present of features that hold none of it.
+        later = {"past": "past_and_now", "future": "future_and_now"}.get(sees, sees)
+        self.blocks = nn.ModuleList(
+            _Block(
+                width,
+                heads,
+                options.reach,
+                sees=sees if k == 0 else later,
+                round_it=k > 0 or options.shortcut or options.single,
+            )
+            for k in range(layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        out: Tensor = self.norm(x)
+        return out
+
+
+def _neighbours() -> tuple[Tensor, Tensor]:
+    """Which joints (22, 22) lie one bone and two bones away; rows sum to 1."""
+    near = torch.zeros(JOINTS, JOINTS)
+    for joint, parent in enumerate(PARENTS[:JOINTS]):
+        if parent >= 0:
+            near[joint, parent] = near[parent, joint] = 1.0
+    far = ((near @ near) > 0).float() * (1.0 - torch.eye(JOINTS)) * (1.0 - near)
+    return near / near.sum(1, keepdim=True), far / far.sum(1, keepdim=True).clamp(min=1.0)
+
+
+class _JointGraph(nn.Module):
+    """World rotations (first two columns) of the joints, from features and the joints' places."""
+
+    def __init__(self, width: int, joint_width: int) -> None:
+        super().__init__()
+        self.joint_width = joint_width
+        self.feature = nn.Linear(width, FRAMES_PER_TOKEN * JOINTS * joint_width)
+        self.place = nn.Parameter(torch.randn(JOINTS, 6, joint_width) * 0.4)
+        self.own = nn.Parameter(torch.randn(JOINTS, joint_width, joint_width) * joint_width**-0.5)
+        self.near = nn.Parameter(torch.randn(JOINTS, joint_width, joint_width) * joint_width**-0.5)
+        self.far = nn.Parameter(torch.randn(JOINTS, joint_width, joint_width) * joint_width**-0.5)
+        self.leave = nn.Parameter(torch.randn(JOINTS, joint_width, 6) * 0.1 * joint_width**-0.5)
+        self.neutral = nn.Parameter(torch.tensor([1.0, 0, 0, 0, -1.0, 0]).repeat(JOINTS, 1))
+        near, far = _neighbours()
+        self.register_buffer("one_away", near)
+        self.register_buffer("two_away", far)
+        self.register_buffer("parent", torch.tensor([max(p, 0) for p in PARENTS[:JOINTS]]))
+
+    def forward(self, features: Tensor, places: Tensor) -> Tensor:
+        """features (B, N, width), places (B, N, 2, 22, 3) to (B, N, 2, 22, 6)."""
+        batch, count, _ = features.shape
+        rows = batch * count * FRAMES_PER_TOKEN
+        h = self.feature(features).view(rows, JOINTS, self.joint_width).transpose(0, 1)
+        places = places.reshape(rows, JOINTS, 3)
+        bone = torch.cat([places, places - places[:, self.parent]], dim=-1).transpose(0, 1)
+        h = F.silu(h + bone @ self.place)
+        one = torch.einsum("ij,jrc->irc", self.one_away, h)
+        two = torch.einsum("ij,jrc->irc", self.two_away, h)
+        h = h + F.silu(h @ self.own + one @ self.near + two @ self.far)
+        turns = (h @ self.leave + self.neutral[:, None]).transpose(0, 1)
+        return turns.reshape(batch, count, FRAMES_PER_TOKEN, JOINTS, 6)
+
+
+class Lift(nn.Module):
+    """(B, N, 2 * INPUTS) tokens to (B, N, 2 * OUTPUTS); `inference.lift.layout` names the columns."""
+
+    def __init__(self, options: ModelOptions = ModelOptions()) -> None:
+        super().__init__()
+        self.options = options
+        width, side = options.width, options.side
+        self.enter = nn.Linear(FRAMES_PER_TOKEN * INPUTS, width)
+        self.mix = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.whole = _Encoder(options, width, options.layers, sees="all")
+        if side:
+            self.to_side = nn.Linear(width, side)
+            self.past = _Encoder(options, side, options.side_layers, sees="past")
+            self.future = _Encoder(options, side, options.side_layers, sees="future")
+            self.from_past, self.from_future = nn.Linear(side, width), nn.Linear(side, width)
+            self.choose = nn.Linear(width + 2 * side, 3)
+        self.place_head = nn.Linear(width, FRAMES_PER_TOKEN * 3 * JOINTS)
+        self.rest_head = nn.Linear(width, FRAMES_PER_TOKEN * (2 * JOINTS + 8))
+        self.graph = _JointGraph(width, options.joint_width)
+        self.register_buffer("not_pelvis", (torch.arange(JOINTS) > 0).float()[:, None])
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.enter(tokens)
+        x = x + self.mix(x)
+        features = self.whole(x)
+        if self.options.side:
+            aside = self.to_side(x)
+            past, future = self.past(aside), self.future(aside)
+            share = torch.softmax(self.choose(torch.cat([features, past, future], dim=-1)), dim=-1)
+            features = (
+                features * share[..., :1]
+                + self.from_past(past) * share[..., 1:2]
+                + self.from_future(future) * share[..., 2:]
+            )
+        features = features.float()
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            return self._heads(features)
+
+    def _heads(self, features: Tensor) -> Tensor:
+        batch, count, _ = features.shape
+        places = self.place_head(features).view(batch, count, FRAMES_PER_TOKEN, JOINTS, 3) * self.not_pelvis
+        rest = self.rest_head(features).view(batch, count, FRAMES_PER_TOKEN, -1)
+        turns = self.graph(features, places)
+        spreads = rest[..., : 2 * JOINTS].clamp(-6.0, 1.0) - 3.0
+        root, root_spread, contacts = rest[..., 2 * JOINTS :].split((3, 1, 4), dim=-1)
+        out = torch.cat(
+            [places.flatten(3), spreads, turns.flatten(3), root, root_spread.clamp(-4.0, 3.0) - 3.0, contacts],
+            dim=-1,
+        )
+        assert out.shape[-1] == OUTPUTS
+        return out.reshape(batch, count, FRAMES_PER_TOKEN * OUTPUTS)
