@@ -44,7 +44,7 @@ def test_a_reference_is_read_with_its_axes_in_the_calibrations_order(tmp_path: P
 
 
 def test_the_same_motion_has_no_error_and_is_not_mirrored(truth: SmplxSequence) -> None:
-    result = views._compare(truth, reference(truth))
+    result = views._compare(truth.frame, reference(truth), reference(truth))
     assert result["found"] == 1.0
     assert result["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert result["mirrored"] == 0.0
@@ -55,7 +55,7 @@ def test_exchanged_sides_are_told(truth: SmplxSequence) -> None:
     mixed = reference(truth)
     other = [i + 1 if i % 2 == 0 else i - 1 for i in range(12)]
     mixed[:60] = mixed[:60][:, other]
-    result = views._compare(truth, mixed)
+    result = views._compare(truth.frame, reference(truth), mixed)
     assert result["mirrored"] == pytest.approx(0.5)
     assert result["mpjpe_mm"] > 50
 
@@ -63,4 +63,4 @@ def test_exchanged_sides_are_told(truth: SmplxSequence) -> None:
 def test_frames_that_the_reference_lacks_do_not_count(truth: SmplxSequence) -> None:
     holes = reference(truth)
     holes[10:20, 3] = np.nan
-    assert views._compare(truth, holes)["found"] == 1.0
+    assert views._compare(truth.frame, reference(truth), holes)["found"] == 1.0

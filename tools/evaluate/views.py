@@ -11,6 +11,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from ...inference.sequence import SmplxSequence
 from ...inference.skeleton import INDEX
 from ...inference.take import Take
 from .accuracy import COMPARED, procrustes
+from .four_views import raw_landmarks
 
 Array = NDArray[np.float64]
 
@@ -41,7 +43,12 @@ _JOINTS = [
 def measure(
     folder: Path, captured: Callable[[Path, str], Take], say: Callable[[str], None]
 ) -> dict[str, float]:
-    """Capture every view and compare. `captured` makes a take of a video under a name."""
+    """Capture every view and compare. `captured` makes a take of a video under a name.
+
+    `four_views.pa_mm` is the mean over the views; `four_views.pa_vs_detector` by what share it is
+    lower (negative) than the detector's own 3D points over the same frames and joints, aligned
+    alike; `four_views.pa_vs_detector_worst` the same in the view where it is worst.
+    """
     world = _reference(folder / "pose3d_P2.trc")
     calibration = tomllib.loads((folder / "Calib.toml").read_text(encoding="utf-8"))
     out: dict[str, float] = {}
@@ -54,7 +61,10 @@ def measure(
             say(f"views {camera}: the person was not captured")
             out[f"views.{camera}.found"] = 0.0
             continue
-        figures = _compare(best, seen)
+        figures = _compare(best.frame, _joints(best), seen)
+        names = tuple(name for name, _ in _JOINTS)
+        detector = _compare(best.frame, raw_landmarks(take, best, names), seen)
+        figures["detector_pa_mpjpe_mm"] = detector["pa_mpjpe_mm"]
         say(
             f"views {camera}: {pixels:.0f} px apart, " + ", ".join(f"{n} {v:.2f}" for n, v in figures.items())
         )
@@ -63,7 +73,23 @@ def measure(
         values = [out[key] for camera in CAMERAS if (key := f"views.{camera}.{name}") in out]
         if values:
             out[f"views.{name}"] = float(np.mean(values))
-    return out
+    return out | _against_detector(out)
+
+
+def _against_detector(views: dict[str, float]) -> dict[str, float]:
+    seen = [camera for camera in CAMERAS if f"views.{camera}.pa_mpjpe_mm" in views]
+    if not seen:
+        return {}
+    mine, detector = (
+        np.array([views[f"views.{camera}.{name}"] for camera in seen])
+        for name in ("pa_mpjpe_mm", "detector_pa_mpjpe_mm")
+    )
+    return {
+        "four_views.pa_mm": float(mine.mean()),
+        "four_views.detector_pa_mm": float(detector.mean()),
+        "four_views.pa_vs_detector": float(mine.mean() / detector.mean() - 1.0),
+        "four_views.pa_vs_detector_worst": float((mine / detector - 1.0).max()),
+    }
 
 
 def _reference(path: Path) -> Array:
@@ -87,29 +113,36 @@ def _in_camera(world: Array, camera: dict[str, object]) -> tuple[Array, Array]:
 
 def _pixels(sequence: SmplxSequence, seen: Array, K: Array) -> float:
     """Median distance between the reference in the picture and the captured joints in the picture."""
-    frames, rows = _common(sequence, seen)
+    frames, rows = _common(sequence.frame, seen)
     if len(frames) < 5:
         return float("inf")
-    joints = sequence.joints_camera[rows][:, [INDEX[name] for name, _ in _JOINTS]].astype(np.float64)
     places = []
-    for points, matrix in ((joints, np.asarray(sequence.camera_K)), (seen[frames], K)):
+    for points, matrix in ((_joints(sequence)[rows], np.asarray(sequence.camera_K)), (seen[frames], K)):
         pixel = points @ matrix.T
         places.append(pixel[..., :2] / pixel[..., 2:])
     return float(np.nanmedian(np.linalg.norm(places[0] - places[1], axis=-1)))
 
 
-def _common(sequence: SmplxSequence, seen: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _joints(sequence: SmplxSequence) -> Array:
+    """Captured joints (T, 12, 3) in the order of _JOINTS, camera frame."""
+    return sequence.joints_camera[:, [INDEX[name] for name, _ in _JOINTS]].astype(np.float64)
+
+
+def _common(
+    frame: NDArray[np.integer[Any]], seen: Array
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.intp]]:
     whole = np.flatnonzero(np.isfinite(seen).all(axis=(1, 2)))
-    frames, rows, _ = np.intersect1d(sequence.frame, whole, return_indices=True)
+    frames, rows, _ = np.intersect1d(frame, whole, return_indices=True)
     return frames, rows
 
 
-def _compare(sequence: SmplxSequence, seen: Array) -> dict[str, float]:
-    """Errors over the reference's frames; `mirrored` is the share in which left and right are exchanged."""
-    frames, rows = _common(sequence, seen)
-    mine = sequence.joints_camera[rows][:, [INDEX[name] for name, _ in _JOINTS]].astype(np.float64)
-    real = seen[frames]
-    mine, real = (_from_hips(points) for points in (mine, real))
+def _compare(frame: NDArray[np.integer[Any]], points: Array, seen: Array) -> dict[str, float]:
+    """Errors of points (T, 12, 3) in frames (T,), over the frames that the reference has.
+
+    `mirrored` is the share of frames in which left and right are exchanged.
+    """
+    frames, rows = _common(frame, seen)
+    mine, real = (_from_hips(places) for places in (points[rows], seen[frames]))
     other = [i + 1 if i % 2 == 0 else i - 1 for i in range(len(_JOINTS))]  # left and right alternate
     apart = np.linalg.norm(mine - real, axis=-1).mean(axis=1)
     exchanged = np.linalg.norm(mine[:, other] - real, axis=-1).mean(axis=1)
