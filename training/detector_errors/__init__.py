@@ -9,6 +9,6 @@ renders, measures and writes `measured.json`; see docs/detector-errors.md.
 from __future__ import annotations
 
 from .model import ErrorModel
-from .points import KEYPOINTS, KINDS, KIND_OF, PARTNER
+from .points import KIND_OF, KINDS, PARTNER
 
-__all__ = ["KEYPOINTS", "KINDS", "KIND_OF", "PARTNER", "ErrorModel"]
+__all__ = ["KINDS", "KIND_OF", "PARTNER", "ErrorModel"]

@@ -26,10 +26,10 @@ from .points import KIND_OF, KINDS, PARTNER, rows
 
 PATH = Path(__file__).parent / "measured.json"
 
-_ARMS = ("elbow", "wrist", "hand_root", "hand_thumb", "hand_index", "hand_middle", "hand_pinky")
+_ARMS = ("elbow", "wrist", "hand_wrist", "hand_thumb", "hand_index", "hand_middle", "hand_pinky")
 _LEGS = ("knee", "ankle", "big_toe", "heel")
 _FACE = ("chin", "bridge", "eye_corner")
-_HAND = ("hand_root", "hand_thumb", "hand_index", "hand_middle", "hand_pinky")
+_HAND = ("hand_wrist", "hand_thumb", "hand_index", "hand_middle", "hand_pinky")
 
 # States of a pair of limbs: as it is, exchanged, left drawn onto right, right drawn onto left.
 _AS_IS, _EXCHANGED, _LEFT_ON_RIGHT, _RIGHT_ON_LEFT = range(4)
@@ -37,7 +37,7 @@ _AS_IS, _EXCHANGED, _LEFT_ON_RIGHT, _RIGHT_ON_LEFT = range(4)
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """Sizes of errors per point, P = 35 in the order of `points.KEYPOINTS`."""
+    """Sizes of errors per point, P = 35 in the order of `inference.lift.points`."""
 
     constant: Tensor  # (2, P) sd in sight and hidden
     slow: Tensor  # (2, P)
