@@ -93,7 +93,7 @@ def laid(definition: Definition) -> tuple[LaidBone, ...]:
 def _on_figure(bone: BoneLine, figure: Figure) -> tuple[Array, Array, Array, Array]:
     """Head, tail, direction and bending direction of a bone on the figure."""
     offset = np.array(bone.offset)
-    if bone.place in figure.points:
+    if bone.place.endswith(("ground", "head_top", "_tip", "_heel")):
         head = figure.points[bone.place] + offset
         upright = bone.place in ("ground", "head_top")
         along = UP if upright else FRONT
