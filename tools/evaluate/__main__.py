@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Capture the sample clip and the media clips, measure them, and draw them.
+"""Capture the sample clip, the media clips and rendered walks, measure them, and draw them.
 
     python -m rotocap.tools.evaluate [--only NAME ...] [--keep] [--media DIR]
 
@@ -21,7 +21,7 @@ from ...inference.progress import Progress
 from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
-from . import views
+from . import views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -29,15 +29,17 @@ ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
 SAMPLE = ROOT / "tests" / "data" / "sample"
 MEDIA = ROOT.parent / "shared" / "media"
+MOTION = ROOT.parent / "shared" / "motion"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["sample", *(clip.name for clip in CLIPS), "views"]
+    names = ["sample", *(clip.name for clip in CLIPS), "views", "world"]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
+    parser.add_argument("--motion", type=Path, default=MOTION, help="folder of the held-out motion")
     parser.add_argument("--keep", action="store_true", help="measure the takes of the last run again")
     parser.add_argument("--no-pictures", action="store_true", help="draw no contact sheets")
     options = parser.parse_args(arguments)
@@ -49,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     for name in wanted:
         if name == "views":
             figures.update(_views(options.media / views.FOLDER, folder, skipped, keep=options.keep))
+            continue
+        if name == "world":
+            figures.update(_world(options.motion, folder / "walks", skipped, keep=options.keep))
             continue
         clip = next((clip for clip in CLIPS if clip.name == name), None)
         video = SAMPLE / "sample.mp4" if clip is None else options.media / clip.file
@@ -104,6 +109,13 @@ def _views(media: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict
         return take
 
     return views.measure(media, captured, _say)
+
+
+def _world(motion: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict[str, float]:
+    if not (motion / world.HELD_OUT).is_file():
+        skipped.append(f"world: needs {motion / world.HELD_OUT}")
+        return {}
+    return world.measure(motion, folder, _say, keep=keep)
 
 
 def _captured(video: Path, out: Path, *, keep: bool) -> Take:
