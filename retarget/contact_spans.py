@@ -175,7 +175,7 @@ def _slope(values: Array, known: Flags, at: int, inwards: int, first: int, last:
     beside = at + inwards
     if not first <= beside <= last or not known[beside]:
         return np.zeros(values.shape[1])
-    return (values[beside] - values[at]) * float(inwards)
+    return np.asarray((values[beside] - values[at]) * float(inwards))
 
 
 def _hermite(start: Array, start_slope: Array, end: Array, end_slope: Array, steps: int) -> Array:

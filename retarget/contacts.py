@@ -358,7 +358,7 @@ def _lift(target: Array, rotation: Array, shape: Foot, floor: float, margin: flo
     if margin > 0.0:
         slowed = np.where(height < margin, margin * np.exp(np.minimum(height / margin - 1.0, 0.0)), height)
         return np.asarray(np.maximum(np.maximum(0.0, -height), free * (slowed - height)))
-    return np.maximum(0.0, -height)
+    return np.asarray(np.maximum(0.0, -height))
 
 
 def _toes(standing: _Standing, ankle: Array, floor: float) -> Array | None:

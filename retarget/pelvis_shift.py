@@ -49,7 +49,7 @@ def pelvis_shift(
     shift[:, 2] -= runs.envelope(_too_high(legs, shift), spans=spans, radius=sink)
     for _ in range(2):  # Gauss-Newton steps: the knee's angle is not linear in the pelvis
         shift = shift + _against_shakes(legs, shift, spans, calm)
-    return shift
+    return np.asarray(shift)
 
 
 def _too_high(legs: Sequence[Support], shift: Array) -> Array:
