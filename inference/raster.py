@@ -37,6 +37,13 @@ def draw(image: Image, surfaces: Sequence[Surface], K: NDArray[np.float64], *, o
     K (3, 3) holds the pinhole intrinsics for this image's size, pixels, origin at the
     centre of the top-left pixel.
     """
+    return draw_with_depth(image, surfaces, K, opacity=opacity)[0]
+
+
+def draw_with_depth(
+    image: Image, surfaces: Sequence[Surface], K: NDArray[np.float64], *, opacity: float = 1.0
+) -> tuple[Image, Floats]:
+    """`draw`, and how far the nearest surface is (H, W): metres along z, infinite where there is none."""
     height, width = image.shape[:2]
     depth = np.full(height * width, np.inf, np.float32)
     colour = np.zeros((height * width, 3), np.float32)
@@ -46,7 +53,7 @@ def draw(image: Image, surfaces: Sequence[Surface], K: NDArray[np.float64], *, o
     hit = np.flatnonzero(np.isfinite(depth))
     mixed = opacity * colour[hit] + (1.0 - opacity) * out[hit]
     out[hit] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
-    return out.reshape(image.shape)
+    return out.reshape(image.shape), depth.reshape(height, width)
 
 
 def vertex_normals(vertices: Floats, faces: NDArray[np.int64]) -> Floats:
