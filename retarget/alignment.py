@@ -305,7 +305,7 @@ class _Aligner:
             self._set(shank, smallest_turn(C @ shank.source, shank.target) @ C)
 
     def _foot(self, side: str) -> float:
-        """Foot and toes: heading as the source, sole as the rig stands at rest. Returns the heading's turn."""
+        """Foot and toes: heading as the source, sole as the rig stands at rest. Returns the turn."""
         bone = self.map.first(f"{side}_foot")
         if bone is None:
             return 0.0
