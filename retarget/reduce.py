@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Curve:
 
 def reduce_keys(
     values: Floats,
-    times: Floats,
+    times: NDArray[np.number[Any]],
     spans: tuple[tuple[int, int], ...],
     *,
     tolerance: float,
@@ -65,13 +66,13 @@ def reduce_keys(
     """
     if not tolerance > 0.0:
         raise ValueError(f"tolerance: expected more than 0, got {tolerance}")
-    times = np.asarray(times, dtype=np.float64)
-    ends, grid = np.zeros(len(times), bool), np.zeros(len(times), bool)
+    at = np.asarray(times, dtype=np.float64)
+    ends, grid = np.zeros(len(at), bool), np.zeros(len(at), bool)
     for first, last in spans:
         ends[[first, last]] = True
         pieces = max(1, round((last - first) / _FIRST_PIECE))
         grid[np.linspace(first, last, pieces + 1).round().astype(np.int64)] = True
-    problem = _Problem(values, times, spans, ends, tolerance, measure)
+    problem = _Problem(values, at, spans, ends, tolerance, measure)
     knots = np.tile(ends, (len(values), 1))
     moving = np.flatnonzero(problem.off(knots))
     knots[moving] = grid

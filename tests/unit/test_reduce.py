@@ -8,14 +8,16 @@ import itertools
 import numpy as np
 import pytest
 
-from rotocap.retarget import quaternions
+from rotocap.retarget import channels, quaternions
 from rotocap.retarget.key_error import as_quaternions, distance, rotation_error
+from rotocap.retarget.keyed import few, play
 from rotocap.retarget.reduce import Curve, reduce_keys, solve_chain
+from rotocap.retarget.rig import Bone, Rig
 
 MODES = ("QUATERNION", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX", "AXIS_ANGLE")
 
 
-def play(curve: Curve, times: np.ndarray, at: np.ndarray) -> np.ndarray:
+def bezier(curve: Curve, times: np.ndarray, at: np.ndarray) -> np.ndarray:
     """What a Bezier with handles at a third plays, by de Casteljau's construction: (M, C)."""
     knots = times[curve.rows]
     segment = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, len(knots) - 2)
@@ -50,7 +52,7 @@ def test_a_cubic_needs_two_keys_and_comes_back_exactly() -> None:
     (curve,) = reduce_keys(cubic[None], times, ((0, 59),), tolerance=0.1, measure=distance(1.0))
     assert curve.rows.tolist() == [0, 59]
     np.testing.assert_allclose(curve.slopes[0], [-0.2 + 0.02 - 3e-4, 0.5], atol=1e-3)
-    np.testing.assert_allclose(play(curve, times, times), cubic, atol=1e-2)
+    np.testing.assert_allclose(bezier(curve, times, times), cubic, atol=1e-2)
 
 
 def test_still_channels_keep_two_keys() -> None:
@@ -69,7 +71,7 @@ def test_every_dense_key_is_met_within_the_tolerance(tolerance: float, share: fl
     measure = rotation_error("QUATERNION")
     curves = reduce_keys(dense, times, ((0, 599),), tolerance=tolerance, measure=measure)
     for curve, truth in zip(curves, dense, strict=True):
-        played = play(curve, times, times)
+        played = bezier(curve, times, times)
         np.testing.assert_allclose(played, curve.fitted, atol=1e-9)
         errors = measure(played, truth)
         assert errors.max() <= tolerance
@@ -78,7 +80,7 @@ def test_every_dense_key_is_met_within_the_tolerance(tolerance: float, share: fl
         # As an animator's: the same slope on both sides of every key.
         step = 1e-6
         for knot in times[curve.rows[1:-1]]:
-            before, here, after = play(curve, times, np.array([knot - step, knot, knot + step]))
+            before, here, after = bezier(curve, times, np.array([knot - step, knot, knot + step]))
             np.testing.assert_allclose(here - before, after - here, atol=1e-9)
 
 
@@ -142,7 +144,7 @@ def test_keys_between_whole_frames() -> None:
     values = np.sin(times / 8)[None, :, None]
     (curve,) = reduce_keys(values, times, ((0, 399),), tolerance=2.0, measure=distance(1000.0))
     between = np.linspace(times[0], times[-1], 4000)
-    assert np.abs(play(curve, times, between)[:, 0] - np.sin(between / 8)).max() < 4e-3
+    assert np.abs(bezier(curve, times, between)[:, 0] - np.sin(between / 8)).max() < 4e-3
     assert len(curve.rows) < 80
 
 
@@ -172,3 +174,48 @@ def test_the_chain_solver_against_the_whole_matrix(count: int) -> None:
         whole[2 * k + 2 : 2 * k + 4, 2 * k : 2 * k + 2] = above[k].T
     expected = np.linalg.solve(whole, right.reshape(2 * count, 3))
     np.testing.assert_allclose(solve_chain(blocks, above, right).reshape(2 * count, 3), expected, atol=1e-9)
+
+
+def small_rig(mode: str, locked: tuple[bool, bool, bool, bool] = (False,) * 4) -> Rig:
+    """Hips and a chain of two bones, in centimetres at object scale 0.01."""
+    axes = np.eye(3)
+    bones = [
+        Bone(f"bone{k}", k - 1, np.array([0.0, 40.0 * k, 0.0]), np.array([0.0, 40.0 * k + 40.0, 0.0]), axes,
+             rotation_mode=mode, locked_rotation=locked)
+        for k in range(3)
+    ]  # fmt: skip
+    return Rig("small", tuple(bones), world=np.diag([0.01, 0.01, 0.01, 1.0]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_rig_with_few_keys_is_where_it_was(mode: str) -> None:
+    rig = small_rig(mode)
+    turns = quaternions.from_axis_angle(0.5 * dance(400))
+    given = [channels.rotation(bone, turn) for bone, turn in zip(rig.bones, turns, strict=True)]
+    given.insert(0, channels.location(rig.bones[0], 100 * dance(400, 1)[0]))
+    frames = np.arange(11, 411)
+    keyed, played, report = few(given, rig, frames, ((0, 399),), degrees=0.5, millimetres=2.0)
+    assert [(k.bone, k.property) for k in keyed] == [(c.bone, c.property) for c in given]
+    assert 0.4 < report.largest_deg <= 0.5
+    assert 1.0 < report.largest_mm <= 2.0
+    assert report.removed > 0.6
+    assert report.keys == sum(k.values.size for k in keyed)
+    assert 11 <= report.worst_frame <= 410
+    before, after = play(rig, given, 400), play(rig, played, 400)
+    off = np.linalg.norm(
+        rig.to_world(before.heads([0, 1, 2])) - rig.to_world(after.heads([0, 1, 2])), axis=-1
+    )
+    assert off[:, 0].max() == pytest.approx(report.largest_mm / 1000, abs=1e-6)
+    # Each of two bones of 0.4 m may be off by half a degree, the hips by 2 mm.
+    assert off[:, 2].max() < 0.002 + 3 * 0.4 * np.radians(0.5)
+
+
+def test_a_hinge_with_locked_axes_is_reduced_too() -> None:
+    rig = small_rig("XYZ", locked=(False, False, True, True))
+    swing = np.sin(np.arange(300) / 9.0)[:, None] * [0.9, 0.0, 0.0]
+    given = [channels.rotation(rig.bones[1], quaternions.from_axis_angle(swing))]
+    assert given[0].indices == (0,)
+    keyed, played, report = few(given, rig, np.arange(300), ((0, 299),), degrees=0.5, millimetres=2.0)
+    assert keyed[0].indices == (0,) and keyed[0].values.shape[1] == 1
+    assert np.degrees(np.abs(played[0].values - given[0].values)).max() == pytest.approx(report.largest_deg)
+    assert report.largest_deg <= 0.5 and report.removed > 0.8
