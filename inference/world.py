@@ -115,6 +115,8 @@ def to_sequence(
     poses[:, 0] = axis_angle_from_matrix(rotation @ matrix_from_axis_angle(poses[:, 0]))
     pelvis = person.pelvis @ rotation.T + shift
     feet = _feet(person) @ rotation.T + shift
+    # A place that is no number was not seen: the file holds numbers only.
+    keypoints = np.where(np.isfinite(keypoints).all(axis=-1, keepdims=True), keypoints, 0.0)
     count = len(frame)
     duration = float(time_s[-1] - time_s[0]) if count > 1 else 0.0
     # Per frame of the video, not per row: a gap is not a slow frame rate.

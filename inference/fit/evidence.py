@@ -54,7 +54,7 @@ def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Arra
     normalised = (keypoints[..., :2].astype(np.float64) - centre) / focal
     certainty = np.where(np.isfinite(keypoints).all(axis=-1), keypoints[..., 2], 0.0).astype(np.float64)
     # The root, because a limb behind the body has little certainty and yet is placed fairly well.
-    certainty = np.where(certainty < _MIN_CERTAINTY, 0.0, np.sqrt(certainty))
+    certainty = np.sqrt(np.where(certainty < _MIN_CERTAINTY, 0.0, certainty))
     normalised = np.where(certainty[..., None] > 0.0, normalised, 0.0)
 
     body_certainty = certainty[:, POINTS.keypoint]
@@ -117,7 +117,8 @@ def _upright_size(normalised: Array, certainty: Array, points3d: Array) -> Array
             np.sqrt((np.where(use[..., None], points - middle[:, None], 0.0) ** 2).sum(axis=(1, 2)))
         )
     size = 1.7 * spread[0] / np.maximum(spread[1], 1e-6)
-    good = (use.sum(axis=1) >= 4) & (spread[1] > 0.05)
+    # Points that fell together in the picture have no size either.
+    good = (use.sum(axis=1) >= 4) & (spread[1] > 0.05) & (spread[0] > 1e-6)
     if not good.any():
         # No 3D at all (a backend of 2D points only): the extent of the points in each frame.
         seen = (certainty[:, body] > 0)[..., None]

@@ -56,7 +56,7 @@ def proportions(evidence: Evidence, *, height_m: float | None) -> Array:
             span = evidence.relative[use, _ROW[a]] - evidence.relative[use, _ROW[b]]
             lengths.append(np.linalg.norm(span, axis=-1))
         measured = np.concatenate(lengths)
-        if len(measured) >= 5:
+        if len(measured) >= 5 and np.median(measured) > 0.01:
             joint_a, joint_b = (POINTS.joint[_ROW[i]] for i in bones[0])
             reference = np.linalg.norm(template[joint_a] - template[joint_b])
             ratio[GROUPS.index(group)] = np.log(np.median(measured) / reference)
