@@ -85,13 +85,13 @@ class PoseBuilder:
     def location_axes(self, bone: int) -> Array:
         """(N or 1, 3, 3) columns: the axes, in armature space, that the bone's location is counted along."""
         parent = self._rig.bones[bone].parent
-        row = self._carrier[parent] if parent >= 0 else -1
-        turn = self._turns[row] if row >= 0 else np.eye(3)[None]
+        axes = self._rig.axes[bone]
         if not self._rig.bones[bone].local_location:
-            return turn
-        if not self._rig.bones[bone].inherit_rotation:
-            turn = np.eye(3)[None]
-        return np.asarray(turn @ self._rig.axes[bone])
+            # Blender counts along the axes of the parent's bone then, not of the armature.
+            axes = self._rig.axes[parent] if parent >= 0 else np.eye(3)
+        row = self._carrier[parent] if parent >= 0 else -1
+        # Also where rotation is not inherited: the place is taken from the whole parent.
+        return np.asarray(self._turns[row] @ axes if row >= 0 else axes[None])
 
     def carried_point(self, bone: int, other: int) -> Array:
         """Where the head of `other`, that hangs rigidly on `bone`, is before `bone` moves: (3,) or (N, 3)."""
