@@ -25,6 +25,7 @@ from .solve import Plan, Solved, fit
 Array = NDArray[np.float64]
 
 FRONT = np.array([0.0, -1.0, 0.0])
+_PARTS = {"leg": ("thigh", "shank", "foot"), "arm": ("upper_arm", "forearm", "hand")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None
         along = replace(along, hips=along.hips + held.shift @ ready.rig.turn / ready.rig.scale)
         for limb, foot in held.legs.items():
             side = limb.split("_")[0]
-            _bend(turns, solved, side, ("thigh", "shank"), foot.bent)
+            _bend(turns, solved, side, _PARTS["leg"][:2], foot.bent)
             upright = ready.body.axes.T
             turns[ready.bone_map[f"{side}_foot"][0]] = ready.rig.turn.T @ foot.foot @ upright
             if foot.toes is not None:
@@ -78,7 +79,7 @@ def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None
             f"{side}_arm": arm for side in SIDES if (arm := _arm(solved, motion, side, travelled)) is not None
         }
         for limb, hand in hold_hands(arms, spans=motion.spans, fps=motion.fps, options=options).items():
-            _bend(turns, solved, limb.split("_")[0], ("upper_arm", "forearm"), hand.bent)
+            _bend(turns, solved, limb.split("_")[0], _PARTS["arm"][:2], hand.bent)
             holds += hand.holds
             targets[limb] = hand.target - travelled
         solved = fit(ready, turns, along, solved)
@@ -89,7 +90,7 @@ def read_leg(solved: Solved, motion: Motion, side: str, travelled: Array | None 
     """One leg of a posed rig in the scene's world, metres. None if it is not all mapped and moved."""
     ready = solved.plan
     shape = foot_shape(ready.rig, ready.bone_map, ready.body, side)
-    joints = _joints(solved, side, ("thigh", "shank", "foot"))
+    joints = limb_joints(solved, f"{side}_leg")
     if shape is None or joints is None:
         return None
     moved = joints if travelled is None else joints + travelled[:, None]
@@ -97,7 +98,7 @@ def read_leg(solved: Solved, motion: Motion, side: str, travelled: Array | None 
     column = 2 * SIDES.index(side)
     return Leg(
         moved[:, 0], moved[:, 1], moved[:, 2],
-        bends=_bends(solved, f"{side}_thigh", FRONT),
+        bends=limb_bends(solved, f"{side}_leg"),
         foot=upright_turn(solved, ready.bone_map[f"{side}_foot"][0]),
         toes=None if toes is None or toes in ready.kept else upright_turn(solved, toes),
         shape=shape,
@@ -112,18 +113,21 @@ def upright_turn(solved: Solved, bone: str) -> Array:
 
 
 def _arm(solved: Solved, motion: Motion, side: str, travelled: Array) -> Arm | None:
-    joints = _joints(solved, side, ("upper_arm", "forearm", "hand"))
+    joints = limb_joints(solved, f"{side}_arm")
     if joints is None:
         return None
     moved = joints + travelled[:, None]
-    back = _bends(solved, f"{side}_upper_arm", -FRONT)
-    return Arm(moved[:, 0], moved[:, 1], moved[:, 2], bends=back)
+    return Arm(moved[:, 0], moved[:, 1], moved[:, 2], bends=limb_bends(solved, f"{side}_arm"))
 
 
-def _joints(solved: Solved, side: str, parts: tuple[str, ...]) -> Array | None:
-    """(N, 3, 3) the heads of three bones that make a limb, world. None if one of them is not turned."""
+def limb_joints(solved: Solved, limb: str) -> Array | None:
+    """(N, 3, 3) hip, knee, ankle or shoulder, elbow, wrist of "left_leg" ..., in the scene's world, metres.
+
+    None if not all of the limb is mapped and turned.
+    """
     ready = solved.plan
-    names = [ready.bone_map.first(f"{side}_{part}") for part in parts]
+    side, kind = limb.split("_")
+    names = [ready.bone_map.first(f"{side}_{part}") for part in _PARTS[kind]]
     if any(name is None or name not in solved.rotations for name in names):
         return None
     bones = [ready.rig.index(str(name)) for name in names]
@@ -132,15 +136,16 @@ def _joints(solved: Solved, side: str, parts: tuple[str, ...]) -> Array | None:
     return ready.rig.to_world(solved.posed.heads(bones))
 
 
-def _bends(solved: Solved, role: str, way: Array) -> Array:
-    """Which way (N, 3) in the world a limb bends that bends this `way` (3,) in the source's T-pose."""
+def limb_bends(solved: Solved, limb: str) -> Array:
+    """The way (N, 3) in the world that knee or elbow of a limb goes when it bends."""
     ready = solved.plan
-    bone = ready.bone_map[role][0]
+    side, kind = limb.split("_")
+    bone = ready.bone_map[f"{side}_{_PARTS[kind][0]}"][0]
     turn = ready.rig.turn @ solved.posed.turn(ready.rig.index(bone)) @ ready.alignment.turns[bone]
-    return np.asarray(turn @ way)
+    return np.asarray(turn @ (FRONT if kind == "leg" else -FRONT))
 
 
-def _bend(turns: dict[str, Array], solved: Solved, side: str, parts: tuple[str, str], bent: Bent) -> None:
+def _bend(turns: dict[str, Array], solved: Solved, side: str, parts: tuple[str, ...], bent: Bent) -> None:
     """Turn both bones of a limb, and their twist bones along with them."""
     rig = solved.plan.rig
     for part, world in zip(parts, (bent.upper, bent.lower), strict=True):
