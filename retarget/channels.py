@@ -173,16 +173,14 @@ def free_axes(bone: Bone) -> tuple[bool, bool, bool]:
     return not x, not y, not z
 
 
-def within_locks(bone: Bone, basis: Array) -> Array | None:
-    """The rotation (N, 3, 3) nearest to basis that a bone's free axes allow; None if it allows none.
+def within_locks(bone: Bone, basis: Array) -> Array:
+    """The rotation (N, 3, 3) nearest to basis that a bone's free axes allow.
 
     Locked axes are taken to rest at zero.
     """
     free = free_axes(bone)
     if all(free):
         return basis
-    if not any(free):
-        return None
     if bone.rotation_mode in EULER_ORDERS:
         return rotations(bone.rotation_mode, _euler_within(bone.rotation_mode, free, basis))
     q = quaternions.from_matrix(basis) * np.array([1.0, *(1.0 if f else 0.0 for f in free)])

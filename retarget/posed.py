@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .rig import Rig
+from .turns import sandwich, turned
 
 Array = NDArray[np.float64]
 
@@ -80,7 +81,7 @@ class PoseBuilder:
         if self._rig.bones[bone].inherit_rotation:
             return turn, shift
         head = self._rig.heads[bone]
-        return None, turn @ head + shift - head
+        return None, turned(turn, head) + shift - head
 
     def location_axes(self, bone: int) -> Array:
         """(N or 1, 3, 3) columns: the axes, in armature space, that the bone's location is counted along."""
@@ -97,7 +98,7 @@ class PoseBuilder:
         """Where the head of `other`, that hangs rigidly on `bone`, is before `bone` moves: (3,) or (N, 3)."""
         turn, shift = self.carried(bone)
         head = self._rig.heads[other]
-        place = head if turn is None else turn @ head
+        place = head if turn is None else turned(turn, head)
         return np.asarray(place if shift is None else place + shift)
 
     def follow(self, bone: int) -> None:
@@ -111,21 +112,24 @@ class PoseBuilder:
         else:
             self._add(np.broadcast_to(np.eye(3), (self._count, 3, 3)), shift)
 
-    def move(self, bone: int, basis: Array | None, location: Array | None) -> None:
-        """The bone turns by basis (N, 3, 3) beyond rest and moves by location (N, 3), both its channels."""
-        if basis is None and location is None:
+    def turn(self, bone: int, basis: Array) -> Array:
+        """Turn beyond rest (N, 3, 3), armature space, that the bone's own rotation (N, 3, 3) gives it."""
+        axes, (carried, _) = self._rig.axes[bone], self.carried(bone)
+        own = sandwich(axes, basis, axes.T)
+        return own if carried is None else np.asarray(carried @ own)
+
+    def move(self, bone: int, turn: Array | None, location: Array | None) -> None:
+        """The bone is turned (N, 3, 3) beyond rest, armature space, and moves by its location (N, 3)."""
+        if turn is None and location is None:
             self.follow(bone)
             return
-        axes, head = self._rig.axes[bone], self._rig.heads[bone]
-        turn, shift = self.carried(bone)
-        own = np.broadcast_to(np.eye(3), (self._count, 3, 3)) if basis is None else axes @ basis @ axes.T
-        new = own if turn is None else turn @ own
-        place = head if turn is None else turn @ head
-        if shift is not None:
-            place = place + shift
+        if turn is None:
+            carried, _ = self.carried(bone)
+            turn = np.broadcast_to(np.eye(3), (self._count, 3, 3)) if carried is None else carried
+        place = self.carried_point(bone, bone)
         if location is not None:
             place = place + (self.location_axes(bone) @ location[..., None])[..., 0]
-        self._add(new, place - new @ head)
+        self._add(turn, place - turned(turn, self._rig.heads[bone]))
 
     def _add(self, turn: Array, shift: Array) -> None:
         self._carrier.append(len(self._turns))
@@ -141,5 +145,6 @@ def pose(rig: Rig, count: int, basis: Mapping[int, Array], locations: Mapping[in
     """Forward kinematics of channels: bone -> basis (N, 3, 3), bone -> location (N, 3); the others rest."""
     builder = PoseBuilder(rig, count)
     for bone in range(len(rig.bones)):
-        builder.move(bone, basis.get(bone), locations.get(bone))
+        own = basis.get(bone)
+        builder.move(bone, builder.turn(bone, own) if own is not None else None, locations.get(bone))
     return builder.finish()

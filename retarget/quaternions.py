@@ -21,36 +21,52 @@ def from_axis_angle(vectors: NDArray[np.floating[Any]]) -> Array:
 
 def from_matrix(matrices: NDArray[np.floating[Any]]) -> Array:
     """Quaternions (..., 4) of rotation matrices (..., 3, 3), by the largest component (never 0/0)."""
-    m = np.asarray(matrices, dtype=np.float64)
-    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    # Four times the square of w, x, y, z.
-    squares = np.stack([1 + xx + yy + zz, 1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz], axis=-1)
-    wx, wy, wz = (m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1])
-    xy, xz, yz = (m[..., 0, 1] + m[..., 1, 0], m[..., 0, 2] + m[..., 2, 0], m[..., 1, 2] + m[..., 2, 1])
-    w2, x2, y2, z2 = np.moveaxis(squares, -1, 0)
-    rows = np.stack(
-        [
-            np.stack([w2, wx, wy, wz], axis=-1),
-            np.stack([wx, x2, xy, xz], axis=-1),
-            np.stack([wy, xy, y2, yz], axis=-1),
-            np.stack([wz, xz, yz, z2], axis=-1),
-        ],
-        axis=-2,
-    )
-    best = np.argmax(squares, axis=-1)[..., None, None]
-    quaternion = np.take_along_axis(rows, best, axis=-2)[..., 0, :]
-    return np.asarray(quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True))
+    m = np.asarray(matrices, dtype=np.float64).reshape(-1, 3, 3)
+    diagonal = (m[:, 0, 0], m[:, 1, 1], m[:, 2, 2])
+    out = np.empty((len(m), 4))
+    # Turns below 120 degrees: w is large enough to divide by.
+    trace = diagonal[0] + diagonal[1] + diagonal[2]
+    w = 0.5 * np.sqrt(np.maximum(1.0 + trace, 1e-30))
+    out[:, 0] = w
+    for axis in range(3):
+        p, q = (axis + 1) % 3, (axis + 2) % 3
+        out[:, axis + 1] = (m[:, q, p] - m[:, p, q]) / (4.0 * w)
+    wide = np.flatnonzero(trace <= 0.0)
+    if len(wide):
+        largest = np.argmax(np.stack(diagonal, axis=-1)[wide], axis=-1)
+        for axis in range(3):
+            rows = wide[largest == axis]
+            p, q = (axis + 1) % 3, (axis + 2) % 3
+            n = m[rows]
+            size = 0.5 * np.sqrt(1.0 + n[:, axis, axis] - n[:, p, p] - n[:, q, q])
+            out[rows, axis + 1] = size
+            out[rows, 0] = (n[:, q, p] - n[:, p, q]) / (4.0 * size)
+            out[rows, p + 1] = (n[:, p, axis] + n[:, axis, p]) / (4.0 * size)
+            out[rows, q + 1] = (n[:, q, axis] + n[:, axis, q]) / (4.0 * size)
+    out /= np.linalg.norm(out, axis=-1, keepdims=True)
+    return out.reshape(*np.shape(matrices)[:-2], 4)
 
 
 def to_matrix(quaternions: NDArray[np.floating[Any]]) -> Array:
     """Rotation matrices (..., 3, 3) of unit quaternions (..., 4)."""
     w, x, y, z = np.moveaxis(np.asarray(quaternions, dtype=np.float64), -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    out = np.empty((*w.shape, 3, 3))
+    out[..., 0, 0], out[..., 0, 1], out[..., 0, 2] = (
+        1 - 2 * (y * y + z * z),
+        2 * (x * y - w * z),
+        2 * (x * z + w * y),
+    )
+    out[..., 1, 0], out[..., 1, 1], out[..., 1, 2] = (
+        2 * (x * y + w * z),
+        1 - 2 * (x * x + z * z),
+        2 * (y * z - w * x),
+    )
+    out[..., 2, 0], out[..., 2, 1], out[..., 2, 2] = (
+        2 * (x * z - w * y),
+        2 * (y * z + w * x),
+        1 - 2 * (x * x + y * y),
+    )
+    return out
 
 
 def continuous(quaternions: NDArray[np.floating[Any]]) -> Array:

@@ -25,6 +25,7 @@ from .motion import Motion
 from .posed import PoseBuilder, Posed
 from .rig import Bone, Rig
 from .root import Path, RootMotion, hip_centre, path
+from .turns import between, sandwich, turned
 from .twist import TwistBone, twist_bones, twisted
 
 Array = NDArray[np.float64]
@@ -137,8 +138,8 @@ def wanted(ready: Plan, motion: Motion) -> dict[str, Array]:
     for name, follow in ready.follows.items():
         key = (follow.first, follow.second, follow.weight)
         if key not in source:
-            source[key] = back @ _between(motion, follow)
-        out[name] = source[key] @ ready.alignment.turns[name].T
+            source[key] = _between(motion, follow)
+        out[name] = sandwich(back, source[key], ready.alignment.turns[name].T)
     # The twist of a limb is measured before the limb itself gives it away.
     out |= {twist.bone: twisted(twist, out) for twist in ready.twists}
     return out
@@ -159,35 +160,32 @@ def fit(ready: Plan, turns: Mapping[str, Array], along: Path, before: Solved | N
     same: list[bool] = []
     for k, bone in enumerate(rig.bones):
         turn = heading if k == root else turns.get(bone.name)
-        unchanged = before is not None and (bone.parent < 0 or same[bone.parent])
         if bone.name in ready.kept:
             turn = None
-        elif turn is not None:
-            unchanged = (
-                unchanged and before is not None and turns.get(bone.name) is before.turns.get(bone.name)
-            )
-        same.append(unchanged and k != root)
-        basis = None
+        # A lock makes a bone turn otherwise than asked for: what it did is not kept.
+        known = turn is None or (before is not None and turn is before.turns.get(bone.name))
+        same.append(known and not any(bone.locked_rotation) and (bone.parent < 0 or same[bone.parent]))
         if turn is not None:
             if same[k] and before is not None:
                 rotations[bone.name] = before.rotations[bone.name]
-                basis = quaternions.to_matrix(rotations[bone.name])
             else:
-                basis = channels.within_locks(bone, _basis(rig, builder, k, turn))
-                if basis is not None:
-                    rotations[bone.name] = quaternions.continuous(quaternions.from_matrix(basis))
+                basis = _basis(rig, builder, k, turn)
+                if any(bone.locked_rotation):
+                    basis = channels.within_locks(bone, basis)
+                    turn = builder.turn(k, basis)
+                rotations[bone.name] = quaternions.continuous(quaternions.from_matrix(basis))
         location = None
         if k == root:
-            place = along.ground + (heading @ rig.heads[k] if heading is not None else rig.heads[k])
+            place = along.ground + (turned(heading, rig.heads[k]) if heading is not None else rig.heads[k])
             location = _location(builder, k, place, k)
-        elif k == ready.mover:
+        elif k == ready.mover and bone.name not in ready.kept and "location" not in bone.driven:
             centre = rig.heads[pelvis] - hip_centre(rig, ready.bone_map)
             spin = turns[rig.bones[pelvis].name]
-            location = _location(builder, k, along.hips + spin @ centre, pelvis)
+            location = _location(builder, k, along.hips + turned(spin, centre), pelvis)
         if location is not None:
             location = channels.unlocked(bone, location)
             locations[bone.name] = location
-        builder.move(k, basis, location)
+        builder.move(k, turn, location)
     return Solved(ready, turns, along, rotations, locations, builder.finish())
 
 
@@ -205,8 +203,7 @@ def _between(motion: Motion, follow: Follow) -> Array:
 def _basis(rig: Rig, builder: PoseBuilder, bone: int, turn: Array) -> Array:
     carried, _ = builder.carried(bone)
     axes = rig.axes[bone]
-    own = turn if carried is None else np.swapaxes(carried, -1, -2) @ turn
-    return np.asarray(axes.T @ own @ axes)
+    return sandwich(axes.T, turn if carried is None else between(carried, turn), axes)
 
 
 def _location(builder: PoseBuilder, bone: int, place: Array, carrying: int) -> Array:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from . import quaternions
 from .bone_map import SIDES, BoneMap
 from .rig import Rig
+from .turns import between
 
 Array = NDArray[np.float64]
 
@@ -89,8 +90,8 @@ def _holder(bone_map: BoneMap, side: str, parts: tuple[str, ...]) -> str | None:
 def twisted(twist: TwistBone, turns: Mapping[str, Array] | Callable[[str], Array]) -> Array:
     """Turn beyond rest (N, 3, 3) of a twist bone, from those of the bones that it names."""
     get = turns.__getitem__ if isinstance(turns, Mapping) else turns
-    between = quaternions.from_matrix(np.swapaxes(get(twist.inner), -1, -2) @ get(twist.outer))
-    angle = np.unwrap(2.0 * np.arctan2(between[:, 1:] @ twist.axis, between[:, 0]))
+    apart = quaternions.from_matrix(between(get(twist.inner), get(twist.outer)))
+    angle = np.unwrap(2.0 * np.arctan2(apart[:, 1:] @ twist.axis, apart[:, 0]))
     # Of the ways to count the turns, the one that is least twisted on the whole.
     angle -= 2.0 * np.pi * np.round(np.median(angle) / (2.0 * np.pi)) if len(angle) else 0.0
     back = quaternions.from_axis_angle(twist.share * angle[:, None] * twist.axis)
