@@ -7,6 +7,8 @@ the F-curves of a slot lie in a channel bag. 5.0 removed the old way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import bpy
 
 SLOTS = "slots" in bpy.types.Action.bl_rna.properties
@@ -36,21 +38,26 @@ class Channels:
         return curve
 
 
-def set_strip_slot(strip: bpy.types.NlaStrip, channels: Channels) -> None:
-    """Let an NLA strip play the slot of its Action (where slots exist)."""
-    if SLOTS:
-        strip.action_slot = channels.slot
+def curves_of(action: bpy.types.Action) -> Iterator[bpy.types.FCurve]:
+    """All F-curves of an Action, of all its slots."""
+    if not SLOTS:
+        yield from action.fcurves
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            for bag in strip.channelbags:
+                yield from bag.fcurves
+
+
+def set_strip_slot(strip: bpy.types.NlaStrip, slot: object | None) -> None:
+    """Let an NLA strip play this slot of its Action (where slots exist)."""
+    if SLOTS and slot is not None:
+        strip.action_slot = slot
 
 
 def active_slot(animation: bpy.types.AnimData) -> object | None:
     """The slot that plays in `animation`, None where slots do not exist."""
     return animation.action_slot if SLOTS else None
-
-
-def set_slot_of_strip(strip: bpy.types.NlaStrip, slot: object | None) -> None:
-    """Let a strip made of an existing Action play the slot it played before."""
-    if SLOTS and slot is not None:
-        strip.action_slot = slot
 
 
 def shows_upright(shown: tuple[int, int], *, size: tuple[int, int], rotation_deg: int) -> bool:

@@ -12,7 +12,7 @@ from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import JOINT_NAMES
 from ..retarget.axes import to_blender
 from ..retarget.timeline import Timeline
-from . import keys
+from . import keys, tracks
 from .blender_versions import Channels
 
 _LEAST_WEIGHT = 1e-4
@@ -114,7 +114,7 @@ def write_face(body: bpy.types.Object, sequence: SmplxSequence, timeline: Timeli
         )  # fmt: skip
         written += 1
     if channels is not None:
-        keys.play(shape_keys, channels, first_frame=int(timeline.frames[0]), track=name)
+        tracks.play(shape_keys, channels, track=name)
     return written
 
 
@@ -137,4 +137,4 @@ def write_presence(body: bpy.types.Object, timeline: Timeline, *, name: str) -> 
             channels, path, np.array(hidden), frames=np.array(frames), kinds=keys.stepped(len(frames)),
             group="Presence",
         )  # fmt: skip
-    keys.play(body, channels, first_frame=frames[0], track=name)
+    tracks.play(body, channels, track=name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..inference.sequence import SmplxSequence
 from ..retarget import quaternions
 from ..retarget.timeline import Timeline, drifts, pictures
-from . import keys
+from . import keys, tracks
 from .armature import camera_to_blender
 from .blender_versions import Channels, shows_upright
 
@@ -57,7 +57,7 @@ def new_camera(
     keys.write(
         channels, "rotation_quaternion", quaternions.continuous(turns), frames=timeline.frames, kinds=kinds
     )
-    keys.play(camera, channels, first_frame=int(timeline.frames[0]), track=name)
+    tracks.play(camera, channels, track=name)
     return camera
 
 
@@ -126,7 +126,7 @@ def _key_pictures(
         frames=frames,
         kinds=keys.stepped(len(frames)),
     )
-    keys.play(data, channels, first_frame=int(frames[0]), track=channels.action.name)
+    tracks.play(data, channels, track=channels.action.name)
 
 
 def look_through(context: bpy.types.Context, camera: bpy.types.Object) -> None:

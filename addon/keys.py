@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keyframes in bulk: a new Action, its slot and an NLA track, in well under a second.
+"""Keyframes in bulk on a new Action, in well under a second for a long take.
 
 Where the person is out of the picture there are no keys, and nothing is invented: the
 last key before such a gap holds (constant interpolation) until the next one.
@@ -7,16 +7,24 @@ last key before such a gap holds (constant interpolation) until the next one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .blender_versions import Channels, active_slot, set_slot_of_strip, set_strip_slot
+from ..retarget.keyed import Keyed
+from .blender_versions import Channels
 
-_CONSTANT, _LINEAR = 0, 1  # the numbers of Blender's enum Keyframe.interpolation
+_CONSTANT, _LINEAR, _BEZIER = 0, 1, 2  # the numbers of Blender's enum Keyframe.interpolation
+_ALIGNED = 3  # and of Keyframe.handle_left_type: an animator who moves a handle keeps the curve smooth
+
+Numbers = NDArray[np.number[Any]]
+Spans = tuple[tuple[int, int], ...]
 
 
-def interpolation(count: int, spans: tuple[tuple[int, int], ...]) -> NDArray[np.int32]:
+def interpolation(count: int, spans: Spans) -> NDArray[np.int32]:
     """Linear between the keys of a span, constant at the end of each. (N,)"""
     kinds = np.full(count, _LINEAR, np.int32)
     kinds[[last for _, last in spans]] = _CONSTANT
@@ -29,53 +37,74 @@ def stepped(count: int) -> NDArray[np.int32]:
 
 
 def write(
-    channels: Channels,
-    path: str,
-    values: NDArray[np.floating],
-    *,
-    frames: NDArray[np.integer],
-    kinds: NDArray[np.int32],
+    channels: Channels, path: str, values: Numbers, *, frames: Numbers, kinds: NDArray[np.int32],
     group: str = "",
-) -> None:
+) -> None:  # fmt: skip
     """Keys of one property: values (N,) or (N, C), one F-curve a column, at scene frames (N,)."""
     values = values.reshape(len(values), -1)
-    co = np.empty((len(frames), 2), np.float32)
-    co[:, 0] = frames
     for index in range(values.shape[1]):
-        curve = channels.new(path, index, group)
-        points = curve.keyframe_points
-        points.add(len(frames))
-        co[:, 1] = values[:, index]
-        points.foreach_set("co", co.ravel())
-        points.foreach_set("interpolation", kinds)
-        curve.update()
+        _curve(channels, path, index, group, frames, values[:, index], kinds)
 
 
-def play(owner: bpy.types.ID, channels: Channels, *, first_frame: int, track: str) -> None:
-    """Put the Action on a new NLA track of `owner`, on top.
+def write_bones(channels: Channels, keyed: Iterable[Keyed], *, frames: Numbers, spans: Spans) -> int:
+    """Keys of an armature's bones, a group for each bone. Returns how many.
 
-    An Action that was active there is pushed down to a track of its own first, as Blender's
-    own button does, so that the new one is seen and the animator's keys stay.
+    frames (N,): the motion's, that the keys' rows count. Keys with slopes become Bezier
+    curves with aligned handles; the others are joined by straight lines.
     """
-    animation = owner.animation_data or owner.animation_data_create()
-    had_tracks = len(animation.nla_tracks) > 0
-    if animation.action is not None:
-        action, slot = animation.action, active_slot(animation)
-        below = animation.nla_tracks.new()
-        below.name = action.name
-        strip = below.strips.new(action.name, int(action.frame_range[0]), action)
-        set_slot_of_strip(strip, slot)
-        strip.blend_type, strip.extrapolation = animation.action_blend_type, animation.action_extrapolation
-        # A strip begins on a whole frame unless it is told; the animator's keys may not.
-        begins_late = action.frame_range[0] - strip.frame_start
-        if begins_late:
-            strip.frame_end += begins_late
-            strip.frame_start += begins_late
-        animation.action = None
-        had_tracks = True
-    top = animation.nla_tracks.new()
-    top.name = track
-    strip = top.strips.new(track, first_frame, channels.action)
-    set_strip_slot(strip, channels)
-    # Over someone's own animation, outside the take that animation shows; alone, the ends hold.
-    strip.extrapolation = "NOTHING" if had_tracks else "HOLD"
+    last = np.zeros(len(frames), bool)
+    last[[end for _, end in spans]] = True
+    straight = interpolation(len(frames), spans)
+    written = 0
+    for part in keyed:
+        path = f'pose.bones["{bpy.utils.escape_identifier(part.bone)}"].{part.property}'
+        times = np.asarray(frames[part.rows], dtype=np.float64)
+        kinds = straight[part.rows]
+        step = None
+        if part.slopes is not None:
+            kinds = np.where(last[part.rows], _CONSTANT, _BEZIER).astype(np.int32)
+            step = _steps(times, last[part.rows])
+        for column, index in enumerate(part.indices):
+            curve = _curve(channels, path, index, part.bone, times, part.values[:, column], kinds)
+            if part.slopes is not None and step is not None:
+                _handles(curve, times, part.values[:, column], part.slopes[:, column], step)
+                curve.update()
+            written += len(times)
+    return written
+
+
+def _curve(
+    channels: Channels, path: str, index: int, group: str, frames: Numbers, values: Numbers,
+    kinds: NDArray[np.int32],
+) -> bpy.types.FCurve:  # fmt: skip
+    curve = channels.new(path, index, group)
+    points = curve.keyframe_points
+    points.add(len(frames))
+    co = np.empty((len(frames), 2), np.float32)
+    co[:, 0], co[:, 1] = frames, values
+    points.foreach_set("co", co.ravel())
+    points.foreach_set("interpolation", kinds)
+    curve.update()
+    return curve
+
+
+def _steps(times: NDArray[np.float64], last: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    """(K,) to the key before and (K,) to the key after; across a gap, or without one, the other one's."""
+    after = np.diff(times, append=times[-1:])
+    after[last] = 0.0
+    before = np.concatenate([[0.0], after[:-1]])
+    one = np.where(before + after > 0.0, before + after, 1.0)
+    return np.where(before > 0.0, before, one), np.where(after > 0.0, after, one)
+
+
+def _handles(
+    curve: bpy.types.FCurve, times: Numbers, values: Numbers, slopes: Numbers, step: tuple[Numbers, Numbers]
+) -> None:
+    points = curve.keyframe_points
+    types = np.full(len(times), _ALIGNED, np.int32)
+    handle = np.empty((len(times), 2), np.float32)
+    for side, sign, length in (("left", -1.0, step[0]), ("right", 1.0, step[1])):
+        points.foreach_set(f"handle_{side}_type", types)
+        handle[:, 0] = times + sign * length / 3.0
+        handle[:, 1] = values + sign * slopes * length / 3.0
+        points.foreach_set(f"handle_{side}", handle.ravel())

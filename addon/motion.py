@@ -16,7 +16,7 @@ from ..retarget import quaternions
 from ..retarget.axes import rotations_to_blender, to_blender
 from ..retarget.by_name import RigRest, bone_rotations, rest_alignment
 from ..retarget.timeline import Timeline
-from . import keys
+from . import keys, tracks
 from .armature import ROTATION_CHANNELS, rest_of
 from .blender_versions import Channels
 
@@ -57,7 +57,7 @@ def write_motion(
             bone.rotation_mode, quaternions.continuous(quaternions.from_matrix(rotations[:, k]))
         )
         keys.write(channels, path, values, frames=timeline.frames, kinds=kinds, group=bone.name)
-    keys.play(armature, channels, first_frame=int(timeline.frames[0]), track=name)
+    tracks.play(armature, channels, track=name)
     return [JOINT_NAMES[j] for j in range(JOINT_COUNT) if j not in rig.joints]
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..addon import keys
+from ..addon import keys, tracks
 from ..addon.armature import new_armature
 from ..addon.blender_versions import Channels
 from ..addon.motion import write_motion
@@ -39,7 +39,7 @@ def write_curves(armature: bpy.types.Object, quaternions: np.ndarray) -> float:
     for joint, name in enumerate(JOINT_NAMES):
         path = f'pose.bones["{name}"].rotation_quaternion'
         keys.write(channels, path, quaternions[:, joint], frames=frames, kinds=kinds, group=name)
-    keys.play(armature, channels, first_frame=1, track="bench")
+    tracks.play(armature, channels, track="bench")
     seconds = time.perf_counter() - begin
     _forget(armature, channels.action)
     return seconds
