@@ -15,17 +15,13 @@ import numpy as np
 from mathutils import Vector
 from numpy.typing import NDArray
 
-from ..inference.errors import RigError
 from ..inference.skeleton import BODY_JOINT_COUNT, INDEX, JOINT_NAMES, PARENTS
 from ..retarget.axes import BLENDER_FROM_SMPLX, to_blender
-from ..retarget.by_name import RigRest
 
 Array = NDArray[np.float64]
 
 # OpenCV's camera (x right, y down, z forward) from Blender's (x right, y up, looking along -z).
 CAMERA_FLIP: Array = np.diag([1.0, -1.0, -1.0])
-
-ROTATION_CHANNELS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
 # The child a bone points at, where it has several or none that it should.
 _AIM = {
@@ -133,52 +129,3 @@ def _sort_bones(data: bpy.types.Armature) -> None:
         bones = data.collections.new(name)
         for joint in joints:
             bones.assign(data.bones[JOINT_NAMES[joint]])
-
-
-def rest_of(armature: bpy.types.Object) -> RigRest:
-    """What the transfer needs of an armature with SMPL-X's bone names.
-
-    RigError if it is no armature, or lacks one of the 22 body joints; it says what matched.
-    """
-    if armature.type != "ARMATURE":
-        raise RigError(f"{armature.name}: is a {armature.type.lower()}; pick the armature of the character")
-    bones = armature.data.bones
-    missing = [name for name in JOINT_NAMES[:BODY_JOINT_COUNT] if name not in bones]
-    if missing:
-        matched = [name for name in JOINT_NAMES if name in bones]
-        raise RigError(
-            f"{armature.name}: its bones are not named as SMPL-X's joints. "
-            f"Matched {len(matched)} of {len(JOINT_NAMES)} ({', '.join(matched) or 'none'}); "
-            f"missing of the body: {', '.join(missing)}. "
-            "Rename them, or apply to a new armature instead."
-        )
-    joints = tuple(j for j in _parents_first() if JOINT_NAMES[j] in bones)
-    where = {JOINT_NAMES[j]: k for k, j in enumerate(joints)}
-    ancestor, inherits = [], []
-    for joint in joints:
-        bone = bones[JOINT_NAMES[joint]]
-        up = bone.parent
-        while up is not None and up.name not in where:
-            up = up.parent
-        ancestor.append(where[up.name] if up is not None else -1)
-        inherits.append(bool(bone.use_inherit_rotation))
-    matrices = np.array([np.array(bones[JOINT_NAMES[j]].matrix_local) for j in joints])
-    if bones["pelvis"].use_connect:
-        raise RigError(f"{armature.name}: its pelvis is connected to its parent; disconnect it in edit mode")
-    if any(up >= k for k, up in enumerate(ancestor)):
-        raise RigError(f"{armature.name}: its bones are named as SMPL-X's joints but parented otherwise")
-    return RigRest(
-        joints=joints, heads=matrices[:, :3, 3], axes=matrices[:, :3, :3],
-        ancestor=tuple(ancestor), inherits=tuple(inherits),
-    )  # fmt: skip
-
-
-def _parents_first() -> list[int]:
-    order: list[int] = []
-    for joint in range(len(PARENTS)):
-        chain, at = [], joint
-        while at >= 0 and at not in order:
-            chain.append(at)
-            at = PARENTS[at]
-        order.extend(reversed(chain))
-    return order

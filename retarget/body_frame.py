@@ -92,7 +92,7 @@ def _axes(rig: Rig, bone_map: BoneMap) -> Array:
             f"{rig.name}: cannot tell how it stands: the bone map needs at least the pelvis, the head or "
             "neck, and a left and a right thigh or upper arm; add them"
         )
-    directions = np.concatenate([np.eye(3), -np.eye(3), rig.turn.T[:, 2:].T])
+    directions = np.concatenate([np.eye(3), -np.eye(3), rig.turn, -rig.turn])
     up = _snapped(up / np.linalg.norm(up), directions, SNAP_UP)
     left = left - (left @ up) * up
     left = _snapped(left / np.linalg.norm(left), directions, SNAP_LEFT)

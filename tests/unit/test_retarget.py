@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Quaternions, the map from video times to scene frames, and rest poses that differ."""
+"""Quaternions, and the map from video times to scene frames."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from rotocap.inference import kinematics
-from rotocap.inference.skeleton import INDEX, PARENTS, rest_joints
 from rotocap.retarget import quaternions
-from rotocap.retarget.by_name import RigRest, bone_rotations, rest_alignment
 from rotocap.retarget.timeline import drifts, gaps, on_scene_frames, pictures
 
 
@@ -99,66 +96,6 @@ def test_a_lone_frame_between_scene_frames_keeps_its_place() -> None:
     assert line.frames.tolist() == [13]
     empty = on_scene_frames(np.zeros(0), np.zeros(0, int), scene_fps=24.0, first_frame=1)
     assert len(empty) == 0
-
-
-def rig(heads: np.ndarray, joints: list[int], axes: np.ndarray) -> RigRest:
-    where = {joint: k for k, joint in enumerate(joints)}
-    ancestor = []
-    for joint in joints:
-        up = PARENTS[joint]
-        while up >= 0 and up not in where:
-            up = PARENTS[up]
-        ancestor.append(where.get(up, -1))
-    return RigRest(
-        joints=tuple(joints), heads=heads[joints], axes=axes[joints], ancestor=tuple(ancestor),
-        inherits=(True,) * len(joints),
-    )  # fmt: skip
-
-
-def posed(target: RigRest, rotations: np.ndarray) -> np.ndarray:
-    """World rotations (J, 3, 3) of a rig's bones from their own rotations, as Blender composes them."""
-    out = np.empty(rotations.shape)
-    for k, up in enumerate(target.ancestor):
-        base = target.axes[k] if up < 0 else out[up] @ target.axes[up].T @ target.axes[k]
-        out[k] = base @ rotations[k]
-    return out
-
-
-def test_the_same_rest_pose_needs_no_alignment() -> None:
-    rest = rest_joints()
-    axes = Rotation.random(55, random_state=1).as_matrix()
-    assert rest_alignment(rest, rig(rest, list(range(55)), axes), PARENTS) == pytest.approx(
-        np.tile(np.eye(3), (55, 1, 1)), abs=1e-9
-    )
-
-
-@pytest.mark.parametrize("lacking", [(), ("spine2", "left_collar", "right_collar")])
-def test_limbs_point_as_captured_on_a_rig_that_rests_in_an_a_pose(lacking: tuple[str, ...]) -> None:
-    source = rest_joints()
-    heads = source.copy()
-    for side, sign in (("left", -1.0), ("right", 1.0)):
-        down = Rotation.from_euler("z", sign * 50, degrees=True).as_matrix()
-        start = heads[INDEX[f"{side}_shoulder"]].copy()
-        hand = range(25, 40) if side == "left" else range(40, 55)
-        members = [*(INDEX[f"{side}_{part}"] for part in ("elbow", "wrist")), *hand]
-        heads[members] = (heads[members] - start) @ down.T + start
-    joints = [j for j in range(55) if j not in {INDEX[name] for name in lacking}]
-    target = rig(heads, joints, Rotation.random(55, random_state=2).as_matrix())
-    local = kinematics.matrix_from_axis_angle(np.random.default_rng(4).normal(0, 0.5, (3, 55, 3)))
-    captured, world = kinematics.forward(local, np.zeros((3, 3)), source)
-    got = bone_rotations(world, rest_alignment(source, target, PARENTS), target)
-    where = {joint: k for k, joint in enumerate(joints)}
-    for t in range(3):
-        turned = posed(target, got[t])
-        for a, b in (
-            ("left_shoulder", "left_elbow"),
-            ("left_elbow", "left_wrist"),
-            ("right_knee", "right_ankle"),
-        ):
-            i, j = INDEX[a], INDEX[b]
-            limb = turned[where[i]] @ target.axes[where[i]].T @ (heads[j] - heads[i])
-            wanted = captured[t, j] - captured[t, i]
-            assert limb / np.linalg.norm(limb) == pytest.approx(wanted / np.linalg.norm(wanted), abs=1e-6)
 
 
 @pytest.mark.parametrize(
