@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 class Motion:
     """N frames of the 55 joints in Blender's world: metres, +Z up, the floor at z = 0."""
 
-    frames: Ints  # (N,) scene frames, increasing
+    frames: Ints | Array  # (N,) scene frames, increasing; whole, unless the capture's own times were kept
     spans: tuple[tuple[int, int], ...]  # first and last position in `frames` of every run without a gap
     fps: float  # of the scene
     rotations: Array  # (N, 55, 3, 3) world rotations; identity is the T-pose, facing -Y, +X the person's left

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the video's own times to whole frames of a scene.
+"""From the video's own times to frames of a scene.
 
-Keys stand on whole frames, where an animator finds them. A captured frame that falls
-on one (within `SNAP` of a frame) is copied as it is; where the scene's rate differs
-from the video's, the pose between two captured frames is interpolated. Nothing is
-interpolated across a gap: frames in which the person was not seen get no keys.
+Keys stand on whole frames, where an animator finds them, unless the capture's own times
+are asked for. A captured frame that falls on one (within `SNAP` of a frame) is copied as it is;
+where the scene's rate differs from the video's, the pose between two captured frames is
+interpolated. Nothing is interpolated across a gap: frames in which the person was not seen
+get no keys.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from . import quaternions
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_ROUNDING = 1e-3  # of a scene frame
 SNAP = 0.05  # of a scene frame: less than the rounding and jitter of a phone's timestamps is copied
 
 
@@ -27,7 +29,7 @@ SNAP = 0.05  # of a scene frame: less than the rounding and jitter of a phone's 
 class Timeline:
     """Which captured rows make which scene frames. N scene frames in S spans without a gap."""
 
-    frames: Ints  # (N,) scene frames, increasing
+    frames: Ints | Floats  # (N,) scene frames, increasing; whole, but for `at_own_times`
     before: Ints  # (N,) captured row at or before the frame
     after: Ints  # (N,) captured row at or after it
     weight: Floats  # (N,) 0 is `before`, 1 is `after`
@@ -92,6 +94,24 @@ def on_scene_frames(
         joined[0].astype(np.int64), joined[1].astype(np.int64), joined[2].astype(np.int64), joined[3],
         tuple(spans),
     )  # fmt: skip
+
+
+def at_own_times(
+    time_s: NDArray[np.floating[Any]],
+    frame: NDArray[np.integer[Any]],
+    *,
+    scene_fps: float,
+    first_frame: int,
+) -> Timeline:
+    """The timeline of every captured row where it was captured, between whole frames as may be."""
+    rows = np.arange(len(time_s))
+    ends = [*gaps(frame), len(rows) - 1] if len(rows) else []
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    places = np.asarray(time_s, dtype=np.float64) * scene_fps + first_frame
+    # Timestamps are rounded: what stands on a whole frame but for that is put there.
+    whole = np.round(places)
+    places = np.where(np.abs(places - whole) < _ROUNDING, whole, places)
+    return Timeline(places, rows, rows, np.zeros(len(rows)), tuple(zip(starts, ends, strict=True)))
 
 
 def drifts(count: int, *, video_fps: float, scene_fps: float) -> bool:
