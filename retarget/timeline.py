@@ -106,7 +106,7 @@ def at_own_times(
     """The timeline of every captured row where it was captured, between whole frames as may be."""
     rows = np.arange(len(time_s))
     ends = [*gaps(frame), len(rows) - 1] if len(rows) else []
-    starts = [0, *(end + 1 for end in ends[:-1])]
+    starts = [0, *(end + 1 for end in ends)][: len(ends)]
     places = np.asarray(time_s, dtype=np.float64) * scene_fps + first_frame
     # Timestamps are rounded: what stands on a whole frame but for that is put there.
     whole = np.round(places)
