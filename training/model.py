@@ -41,7 +41,7 @@ class ModelOptions:
     """Sizes. `side` is the width of the past and future encoders, 0 leaves them out."""
 
     width: int = 384
-    layers: int = 5
+    layers: int = 4
     side: int = 192
     side_layers: int = 2
     heads: int = 8
@@ -62,9 +62,10 @@ class _Attention(nn.Module):
         self.heads, self.reach, self.sees = heads, reach, sees
         self.enter = nn.Linear(width, 3 * width)
         self.leave = nn.Linear(width, width)
-        slope = torch.linspace(0.0, 1.0, heads)[:, None]
+        # Heads start from near-sighted to far-sighted (ALiBi, Press et al., 2022).
+        slope = torch.logspace(-1.5, 0.5, heads)[:, None]
         distance = torch.arange(-reach, reach + 1).abs()[None]
-        self.bias = nn.Parameter(-0.3 * slope * distance)
+        self.bias = nn.Parameter(-slope * distance)
 
     def mask(self, count: int, device: torch.device) -> Tensor:
         """(heads, N, N): bias by distance; never what this encoder may not see."""
@@ -199,6 +200,9 @@ class Lift(nn.Module):
         self.place_head = nn.Linear(width, FRAMES_PER_TOKEN * 3 * JOINTS)
         self.rest_head = nn.Linear(width, FRAMES_PER_TOKEN * (2 * JOINTS + 8))
         self.graph = _JointGraph(width, options.joint_width)
+        with torch.no_grad():  # start from small guesses: large ones cost the first minutes
+            self.place_head.weight.mul_(0.1)
+            self.rest_head.weight.mul_(0.1)
         self.register_buffer("not_pelvis", (torch.arange(JOINTS) > 0).float()[:, None])
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -226,7 +230,14 @@ class Lift(nn.Module):
         spreads = rest[..., : 2 * JOINTS].clamp(-6.0, 1.0) - 3.0
         root, root_spread, contacts = rest[..., 2 * JOINTS :].split((3, 1, 4), dim=-1)
         out = torch.cat(
-            [places.flatten(3), spreads, turns.flatten(3), root, root_spread.clamp(-4.0, 3.0) - 3.0, contacts],
+            [
+                places.flatten(3),
+                spreads,
+                turns.flatten(3),
+                root,
+                root_spread.clamp(-4.0, 3.0) - 3.0,
+                contacts,
+            ],
             dim=-1,
         )
         assert out.shape[-1] == OUTPUTS

@@ -89,9 +89,7 @@ def _averaged(values: NDArray[np.float64], frames: float) -> NDArray[np.float64]
     return out
 
 
-def _held(
-    values: NDArray[np.float64], seen: NDArray[np.bool_], *, empty: float = 0.0
-) -> NDArray[np.float64]:
+def _held(values: NDArray[np.float64], seen: NDArray[np.bool_], *, empty: float = 0.0) -> NDArray[np.float64]:
     """Values (..., T, C) where not `seen` (..., T) replaced by a straight line between those seen."""
     if seen.all():
         return values

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train the lift network.
+
+    python -m rotocap.training.train [--motion DIR] [--out DIR] [--minutes 170] [--gpu]
+
+Goes on from the last checkpoint in the output folder. From scratch on two CPU cores it
+takes at most the given minutes; with a GPU the run is bigger and longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from ..inference.lift import layout
+from .losses import Prediction, loss, tokens
+from .measure import measure
+from .model import Lift, ModelOptions
+from .motion_data import SHARED, MotionSet
+from .synthesis import Synthesis, Variety
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """One run."""
+
+    minutes: float = 170.0
+    windows: int = 80
+    frames: int = 48
+    peak: float = 1.0e-3
+    warm_up: int = 300  # steps
+    decay: float = 0.3  # last share of the time in which the rate falls to nothing
+    weight_decay: float = 0.02
+    average: float = 0.998  # of the weights that are kept (exponential moving average)
+    seed: int = 20
+    save_every_s: float = 120.0
+    measure_every_s: float = 600.0
+
+
+def rate(options: TrainOptions, step: int, share: float) -> float:
+    """Learning rate at a step, `share` (0 to 1) of the way through: up, level, down to a hundredth."""
+    if step < options.warm_up:
+        return options.peak * (step + 1) / options.warm_up
+    if share <= 1.0 - options.decay:
+        return options.peak
+    left = max(0.0, (1.0 - share) / options.decay)
+    return options.peak * max(0.01, left)
+
+
+def calm(share: float) -> float:
+    """How much motion costs, `share` (0 to 1) of the way through: places first, then smoothness."""
+    return 0.1 + 0.9 * min(1.0, max(0.0, (share - 0.1) / 0.6))
+
+
+def train(
+    motion: MotionSet,
+    held_out: MotionSet | None,
+    out: Path,
+    *,
+    options: TrainOptions = TrainOptions(),
+    model_options: ModelOptions = ModelOptions(),
+    variety: Variety = Variety(),
+    begin: Path | None = None,
+    device: str = "cpu",
+) -> Lift:
+    """Train, or go on, until the time is up; checkpoints and a log in `out`. Returns the averaged network."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    model = Lift(model_options).to(device)
+    average = Lift(model_options).to(device)
+    average.load_state_dict(model.state_dict())
+    decayed = [p for p in model.parameters() if p.dim() >= 2]
+    level = [p for p in model.parameters() if p.dim() < 2]
+    optimiser = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": options.weight_decay}, {"params": level, "weight_decay": 0.0}],
+        lr=options.peak,
+        betas=(0.9, 0.98),
+    )
+    step, spent = 0, 0.0
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, spent = int(state["step"]), float(state["spent"])
+        print(f"goes on from step {step}, {spent / 60:.0f} minutes in", flush=True)
+    elif begin is not None:
+        model.load_state_dict(torch.load(begin, map_location=device, weights_only=True)["average"])
+        average.load_state_dict(model.state_dict())
+    # The samples after a resumption are others than before it.
+    data = Synthesis(motion, variety=variety, seed=options.seed + step)
+    log = (out / "log.jsonl").open("a", encoding="utf-8")
+    began, resumed = time.monotonic(), spent
+    saved = measured = began
+    parts: dict[str, float] = {}
+    while spent < options.minutes * 60.0:
+        now = rate(options, step, spent / (options.minutes * 60.0))
+        for group in optimiser.param_groups:
+            group["lr"] = now
+        batch = data.batch(options.windows, options.frames)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            found = model(tokens(batch.inputs).to(device))
+        total, new = loss(Prediction.of(found.cpu()), batch, calm=calm(spent / (options.minutes * 60.0)))
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if torch.isfinite(norm):
+            optimiser.step()
+        # Early on the average follows quickly.
+        keep = min(options.average, (1.0 + step) / (10.0 + step))
+        with torch.no_grad():
+            for kept, fresh in zip(average.parameters(), model.parameters(), strict=True):
+                kept.lerp_(fresh, 1.0 - keep)
+        step += 1
+        parts = {name: 0.98 * parts.get(name, value) + 0.02 * value for name, value in new.items()}
+        spent = resumed + time.monotonic() - began
+        if step % 50 == 0:
+            line = {"step": step, "minutes": round(spent / 60, 2), "rate": now, "norm": float(norm)}
+            frames = step * options.windows * options.frames
+            line |= {"frames": frames} | {name: round(value, 5) for name, value in parts.items()}
+            log.write(json.dumps(line) + "\n")
+            log.flush()
+            print(line, flush=True)
+        if time.monotonic() - saved > options.save_every_s:
+            _save(checkpoint, model, average, optimiser, step, spent)
+            saved = time.monotonic()
+        if held_out is not None and time.monotonic() - measured > options.measure_every_s:
+            figures = measure(average, held_out, windows=64)
+            print({"step": step, **{k: round(v, 3) for k, v in figures.items()}}, flush=True)
+            log.write(json.dumps({"step": step, "measured": figures}) + "\n")
+            spent_measuring = time.monotonic()
+            began += spent_measuring - max(measured, spent_measuring)
+            measured = time.monotonic()
+    _save(checkpoint, model, average, optimiser, step, spent)
+    (out / "options.json").write_text(
+        json.dumps(
+            {"train": asdict(options), "model": asdict(model_options), "variety": asdict(variety), "steps": step,
+             "frames": step * options.windows * options.frames, "fps": layout.FPS},
+            indent=1,
+        )
+    )  # fmt: skip
+    return average
+
+
+def _save(
+    path: Path, model: Lift, average: Lift, optimiser: torch.optim.Optimizer, step: int, spent: float
+) -> None:
+    """Written beside and renamed, so that a kill leaves the last one whole."""
+    state = {
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+        "spent": spent,
+        "options": model.options.to_dict(),
+    }
+    temporary = path.with_suffix(".new")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--motion", type=Path, default=SHARED, help="folder with train_*.npz and heldout.npz")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "training" / "lift")
+    parser.add_argument("--minutes", type=float, default=TrainOptions.minutes)
+    parser.add_argument("--begin", type=Path, help="checkpoint whose weights to start from")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--gpu", action="store_true", help="a wider network, on CUDA")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="options of run and model")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    train_kinds, model_kinds = asdict(TrainOptions()), asdict(ModelOptions())
+    run, net = {"minutes": given.minutes}, {}
+    for setting in given.set:
+        name, _, value = setting.partition("=")
+        kinds, chosen = (train_kinds, run) if name in train_kinds else (model_kinds, net)
+        if name not in kinds:
+            parser.error(f"no option {name}; there are {', '.join([*train_kinds, *model_kinds])}")
+        kind = type(kinds[name])
+        chosen[name] = value == "true" if kind is bool else kind(value)
+    train(
+        MotionSet.load(given.motion),
+        MotionSet.load(given.motion, ["heldout"], purpose="evaluation"),
+        given.out,
+        options=TrainOptions(**run),
+        model_options=ModelOptions(**net),
+        begin=given.begin,
+        device="cuda" if given.gpu else "cpu",
+    )
+
+
+if __name__ == "__main__":
+    main()
