@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from ..inference.lift import layout
 from ..inference.skeleton import INDEX, PARENTS
@@ -110,7 +110,7 @@ def loss(
         "root": root_error.abs().sum(-1).mean()
         + 0.1 * _laplace(root_error[..., 2:].detach(), found.root_spread),
         "root_speed": root_speed.abs().sum(-1).mean(),
-        "contacts": F.binary_cross_entropy_with_logits(found.contacts, truth.contacts),
+        "contacts": functional.binary_cross_entropy_with_logits(found.contacts, truth.contacts),
     }
     total = torch.stack(
         [getattr(weights, name) * (calm if name in _MOTION else 1.0) * part for name, part in parts.items()]

@@ -69,7 +69,7 @@ def _procrustes(found: Tensor, truth: Tensor) -> Tensor:
 
 
 def _inside_90(error: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Which errors lie inside the 90 % interval of depth (..., 21), and the spread of each joint in metres."""
+    """Which errors in depth (..., 21) lie inside their 90 % interval, and each joint's spread in metres."""
     scale = torch.exp(log_scale[..., 1:, :])
     inside = error[..., 1:, 2].abs() < float(-np.log(0.1)) * scale[..., 1]
     return inside, (2.0 * scale[..., 0] ** 2 * 3.0 / 2.0 + 2.0 * scale[..., 1] ** 2).sqrt()

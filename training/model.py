@@ -22,8 +22,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..inference.lift.layout import (
     FRAMES_PER_TOKEN,
@@ -90,7 +90,7 @@ class _Attention(nn.Module):
         batch, count, width = x.shape
         q, k, v = self.enter(x).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         mask = self.mask(count, x.device).to(q.dtype)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[None])
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask[None])
         out: Tensor = self.leave(mixed.transpose(1, 2).reshape(batch, count, width))
         return out
 
@@ -107,7 +107,7 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.attention(self.before(x))
         x = x + mixed if self.round_it else mixed
-        out: Tensor = x + self.shrink(F.silu(self.grow(self.between(x))))
+        out: Tensor = x + self.shrink(functional.silu(self.grow(self.between(x))))
         return out
 
 
@@ -173,10 +173,10 @@ class _JointGraph(nn.Module):
         h = self.feature(features).view(rows, JOINTS, self.joint_width).transpose(0, 1)
         places = places.reshape(rows, JOINTS, 3)
         bone = torch.cat([places, places - places[:, self.parent]], dim=-1).transpose(0, 1)
-        h = F.silu(h + bone @ self.place)
+        h = functional.silu(h + bone @ self.place)
         one = torch.einsum("ij,jrc->irc", self.one_away, h)
         two = torch.einsum("ij,jrc->irc", self.two_away, h)
-        h = h + F.silu(h @ self.own + one @ self.near + two @ self.far)
+        h = h + functional.silu(h @ self.own + one @ self.near + two @ self.far)
         turns = (h @ self.leave + self.neutral[:, None]).transpose(0, 1)
         return turns.reshape(batch, count, FRAMES_PER_TOKEN, JOINTS, 6)
 

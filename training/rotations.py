@@ -22,7 +22,7 @@ def from_axis_angle(vectors: Tensor) -> Tensor:
 
 
 def from_columns(first: Tensor, second: Tensor) -> Tensor:
-    """Matrices (..., 3, 3) whose first columns are near these (..., 3): Gram and Schmidt (Zhou et al., 2019)."""
+    """Matrices (..., 3, 3) whose first columns are near these (..., 3) (Zhou et al., 2019)."""
     x = torch.nn.functional.normalize(first, dim=-1)
     y = torch.nn.functional.normalize(second - (x * second).sum(-1, keepdim=True) * x, dim=-1)
     return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Samples made on the fly: known motion on a random body, seen by a random camera through our detector's errors.
+"""Samples made on the fly: known motion on a random body, as our detector would see it by some camera.
 
 The motion at hand is little (ninety minutes), so most of the variety is made here:
 mirrored, slower and faster, lower body of one take under the upper body of another,
@@ -38,7 +38,8 @@ _OFFSETS: Final = {
     "spine1": (0.08, 0.06, 0.06), "spine2": (0.06, 0.06, 0.05), "spine3": (0.06, 0.06, 0.05),
     "neck": (0.12, 0.15, 0.10), "head": (0.15, 0.20, 0.12), "collar": (0.04, 0.08, 0.08),
     "shoulder": (0.25, 0.25, 0.25), "elbow": (0.30, 0.0, 0.0), "wrist": (0.30, 0.20, 0.35),
-    "hip": (0.12, 0.10, 0.10), "knee": (0.0, 0.04, 0.0), "ankle": (0.15, 0.10, 0.08), "foot": (0.10, 0.0, 0.0),
+    "hip": (0.12, 0.10, 0.10), "knee": (0.0, 0.04, 0.0), "ankle": (0.15, 0.10, 0.08),
+    "foot": (0.10, 0.0, 0.0),
 }  # fmt: skip
 _FLEXION: Final = {
     "left_elbow": (1, -0.25),
@@ -212,7 +213,7 @@ class Synthesis:
     # Pictures.
 
     def _seen(self, world: Tensor, joints: Tensor, bodies: Bodies) -> Batch:
-        count, frames = joints.shape[:2]
+        count = len(joints)
         contacts = _contacts(world, joints, bodies)
         camera, tangent = self._cameras(count)
         middle = joints[:, :, 0].mean(dim=1)
@@ -275,7 +276,7 @@ class Synthesis:
         return turn, long[:, None] * shape[kind]
 
     def _stands(self, tangent: Tensor, joints: Tensor) -> Tensor:
-        """Where (B, 3) the middle of the motion lies in the camera: from tiny to cut by the picture's edge."""
+        """Where (B, 3) the middle of the motion lies: from tiny to cut by the picture's edge."""
         count = len(tangent)
         share = torch.exp(self._uniform(count, np.log(0.18), np.log(1.35)))  # of the picture's shorter side
         depth = layout.STATURE / (2.0 * share * tangent.min(dim=1).values)
@@ -288,7 +289,7 @@ class Synthesis:
         return torch.cat([offset * depth[:, None], depth[:, None]], dim=-1)
 
     def _not_cut_off(self, flat: Tensor, joints: Tensor) -> Tensor:
-        """Points (B, T, P) on the near side of a line that hides the rest, in some windows below the waist."""
+        """Points (B, T, P) that no line hides; in some windows one does, mostly below the waist."""
         count = len(flat)
         cut = self._chance(count, self.variety.cut_off)
         angle = torch.where(

@@ -64,9 +64,9 @@ def train(
     held_out: MotionSet | None,
     out: Path,
     *,
-    options: TrainOptions = TrainOptions(),
-    model_options: ModelOptions = ModelOptions(),
-    variety: Variety = Variety(),
+    options: TrainOptions,
+    model_options: ModelOptions,
+    variety: Variety,
     begin: Path | None = None,
     device: str = "cpu",
 ) -> Lift:
@@ -142,11 +142,17 @@ def train(
     _save(checkpoint, model, average, optimiser, step, spent)
     (out / "options.json").write_text(
         json.dumps(
-            {"train": asdict(options), "model": asdict(model_options), "variety": asdict(variety), "steps": step,
-             "frames": step * options.windows * options.frames, "fps": layout.FPS},
+            {
+                "train": asdict(options),
+                "model": asdict(model_options),
+                "variety": asdict(variety),
+                "steps": step,
+                "frames": step * options.windows * options.frames,
+                "fps": layout.FPS,
+            },
             indent=1,
         )
-    )  # fmt: skip
+    )
     return average
 
 
@@ -195,6 +201,7 @@ def main() -> None:
         given.out,
         options=TrainOptions(**run),
         model_options=ModelOptions(**net),
+        variety=Variety(),
         begin=given.begin,
         device="cuda" if given.gpu else "cpu",
     )

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..skeleton import INDEX, rest_joints
+from ..skeleton import INDEX, MIRROR, rest_joints
 from .points import POINT_NAMES
 
 # Rest places on the free body, metres, left side; the right is its mirror image.
@@ -27,15 +28,12 @@ _FOOT: Final = {
 _HAND: Final = {"wrist": None, "thumb": "thumb2", "index": "index1", "middle": "middle1", "pinky": "pinky1"}
 
 
-def _place(name: str) -> tuple[int, np.ndarray]:
+def _place(name: str) -> tuple[int, NDArray[np.float64]]:
     """Carrying joint and offset of a point."""
     rest = rest_joints()
     if name.startswith("right_") or name == "right_eye_corner":
         joint, offset = _place("left_" + name.removeprefix("right_"))
-        mirrored = INDEX["head"] if joint == INDEX["head"] else joint
-        from ..skeleton import MIRROR
-
-        return MIRROR[mirrored], offset * (-1.0, 1.0, 1.0)
+        return MIRROR[joint], offset * (-1.0, 1.0, 1.0)
     if name in _FACE:
         return INDEX["head"], np.array(_FACE[name]) - rest[INDEX["head"]]
     if name in _FOOT:
