@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "addon": ("inference", "retarget"),
     "operators": ("inference", "retarget", "addon"),
     "panels": ("addon",),
-    "training": ("inference",),
+    "training": ("inference", "retarget.bvh"),
 }
 # The one file below the operators and panels that names them: the ordered list of classes.
 REGISTRATION = "addon/registration.py"
