@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speed and memory, into build/bench.json as flat keys.
 
-    python -m rotocap.tools.benchmark [--only capture worker graphs keys] [--minutes 20]
+    python -m rotocap.tools.benchmark [--only capture solve worker graphs keys] [--minutes 20]
 
 Ratios are measured in turns within one run, so that a busy machine is busy for both.
 """
@@ -16,14 +16,14 @@ import sys
 from pathlib import Path
 
 from ...inference.errors import RotocapError
-from . import memory, speed
+from . import memory, solve, speed
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
 MEDIA = ROOT.parent / "shared" / "media"
 CLIP = "sports2d_lateral_raise_720p.mp4"
 SAMPLE = ROOT / "tests" / "data" / "sample" / "sample.mp4"
-PARTS = ("capture", "worker", "graphs", "keys")
+PARTS = ("capture", "solve", "worker", "graphs", "keys")
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=20.0, help="length of the worker's video (20)")
     parser.add_argument("--frames", type=int, default=180, help="frames in a block of the capture (180)")
-    parser.add_argument("--rounds", type=int, default=3, help="blocks of the capture (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="blocks of the capture, and solves (3)")
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
     options = parser.parse_args()
     clip = options.media / CLIP
@@ -50,6 +50,8 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "rotocap.tools.bench_keys"], check=True)
     if "capture" in options.only:
         _merge(speed.against_holistic(clip, frames=options.frames, rounds=options.rounds, say=_say))
+    if "solve" in options.only:
+        _merge(solve.measure(SAMPLE, rounds=options.rounds, say=_say))
     if "worker" in options.only:
         _merge(memory.of_worker(clip, minutes=options.minutes, folder=folder, say=_say))
     print(f"\n{platform.machine()}, {platform.processor() or platform.platform()}")

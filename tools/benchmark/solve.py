@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From landmarks to motion: how fast, and whether two hours are only longer than two minutes.
+
+The landmarks are those of the sample clip, hands and face included, as our networks found
+them, played forward and backward as long as it takes: a detector's own errors, no jumps.
+Each length is solved in a process of its own, so that its memory is its own.
+
+    python solve.py LANDMARKS.npz FRAMES      one solve; seconds, processor seconds and MB as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+_MODULE = "rotocap.tools.benchmark.solve"
+_FRAMES = 3_600  # two minutes
+_LONG = 4  # times as many, for what grows with them
+_TWO_HOURS = 216_000  # frames at 30 a second
+
+
+def measure(sample: Path, *, rounds: int, say: Callable[[str], None]) -> dict[str, float]:
+    """Frames/s of `fit.solve`, network and fit together, on two cores; and what two hours would take.
+
+    `lift_fit.fps` is the median of the rounds; `lift_fit.work_fps` frames in a second of
+    processor time, which is steadier on a busy machine. `lift_fit.growth` is the time a frame
+    of a take four times as long, over that of the shorter one: 1 is linear. `lift_fit.two_hours_mb`
+    and `_minutes` follow the straight line through both.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, set(cores[:2]))  # the children have the same
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            landmarks = Path(folder) / "landmarks.npz"
+            _landmarks(sample, landmarks)
+            short = [_solve(landmarks, _FRAMES, say) for _ in range(rounds)]
+            long = _solve(landmarks, _LONG * _FRAMES, say)
+    finally:
+        os.sched_setaffinity(0, set(cores))
+    work = statistics.median(run["work_s"] for run in short)
+    memory = statistics.median(run["peak_mb"] for run in short)
+    seconds_a_frame = (long["work_s"] - work) / ((_LONG - 1) * _FRAMES)
+    mb_a_frame = (long["peak_mb"] - memory) / ((_LONG - 1) * _FRAMES)
+    beyond = _TWO_HOURS - _FRAMES
+    return {
+        "lift_fit.fps": _FRAMES / statistics.median(run["wall_s"] for run in short),
+        "lift_fit.work_fps": _FRAMES / work,
+        "lift_fit.growth": long["work_s"] / _LONG / work,
+        "lift_fit.two_hours_minutes": (work + seconds_a_frame * beyond) / 60,
+        "lift_fit.two_hours_mb": memory + mb_a_frame * beyond,
+    }
+
+
+def _landmarks(sample: Path, out: Path) -> None:
+    """Capture the clip; its first person's landmarks as the solve is given them, and the camera."""
+    from ...inference import chunks
+    from ...inference.capture import CaptureOptions, capture
+    from ...inference.people import identity
+
+    take = capture(CaptureOptions(video=sample, out=out.with_suffix(".take"), people="main"))
+    rows = identity.persons(chunks.sightings(take.path))[0]
+    track = chunks.landmarks(take.path, rows)
+    camera_K = take.sequence(take.people[0]).camera_K
+    np.savez(out, keypoints=track.keypoints, points3d=track.points3d, camera_K=camera_K)
+
+
+def _solve(landmarks: Path, frames: int, say: Callable[[str], None]) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-m", _MODULE, str(landmarks), str(frames)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    figures: dict[str, float] = json.loads(done.stdout)
+    say(
+        f"solve of {frames} frames: {frames / figures['wall_s']:.0f} frames/s, "
+        f"{frames / figures['work_s']:.0f} a processor second, {figures['peak_mb']:.0f} MB"
+    )
+    return figures
+
+
+def main() -> None:
+    from ...inference import fit
+
+    path, frames = Path(sys.argv[1]), int(sys.argv[2])
+    with np.load(path) as data:
+        keypoints, points3d, camera_K = (data[name] for name in ("keypoints", "points3d", "camera_K"))
+    turn = np.arange(frames) % (2 * len(keypoints) - 2)
+    order = np.minimum(turn, 2 * len(keypoints) - 2 - turn)
+    keypoints, points3d = keypoints[order], points3d[order]
+    began, worked = time.perf_counter(), time.process_time()
+    fit.solve(time_s=np.arange(frames) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=camera_K)
+    figures = {
+        "wall_s": time.perf_counter() - began,
+        "work_s": time.process_time() - worked,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
