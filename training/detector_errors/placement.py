@@ -114,3 +114,18 @@ def _solve(seen: Observations, kind: str, rows: list[int], carrier: str, certain
         after=float(np.median(np.linalg.norm(miss - jacobian @ offset, axis=1))),
         count=len(miss),
     )
+
+
+def placed(seen: Observations) -> Array:
+    """Where the points are (N, P, 3), camera axes, by the best place of each kind."""
+    scale = np.array([person_scale(rest) for rest in seen.rest])
+    best: dict[str, Placement] = {}
+    for one in placements(seen):
+        best.setdefault(one.kind, one)
+    out = seen.points.copy()
+    for row, name in enumerate(POINT_NAMES):
+        one = best[KINDS[KIND_OF[row]]]
+        mirror = np.array([-1.0 if name.startswith("right_") else 1.0, 1.0, 1.0])
+        turn = seen.turns[:, _carried_by(one.carrier, row)]
+        out[:, row] += (turn @ (one.offset * mirror)) * scale[:, None]
+    return out
