@@ -161,7 +161,9 @@ def _frames(seconds: float, fps: float) -> int:
 
 def _stand(leg: Leg, spans: Sequence[Span], fps: float, floor: float, options: ContactOptions) -> _Standing:
     count = len(leg.ankle)
-    length = float(np.median(_distance(leg.hip, leg.knee) + _distance(leg.knee, leg.ankle)))
+    # Short legs on big feet: a foot's own length says as well how far a step is.
+    legs = float(np.median(_distance(leg.hip, leg.knee) + _distance(leg.knee, leg.ankle)))
+    length = max(legs, 5.0 * float(np.linalg.norm(leg.shape.ball[:2])))
     ease = _frames(options.ease_s, fps)
     shortest = max(2, _frames(options.shortest_s, fps))
     found: dict[str, list[Span]] = {}

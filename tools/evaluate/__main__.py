@@ -21,7 +21,7 @@ from ...inference.progress import Progress
 from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
-from . import views, world
+from . import retarget, retarget_pictures, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["sample", *(clip.name for clip in CLIPS), "views", "world"]
+    names = ["sample", *(clip.name for clip in CLIPS), "views", "world", "retarget"]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
     parser.add_argument("--motion", type=Path, default=MOTION, help="folder of the held-out motion")
@@ -49,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     folder = BUILD / "eval"
     folder.mkdir(parents=True, exist_ok=True)
     for name in wanted:
+        if name == "retarget":
+            figures.update(_retarget(options.motion, folder, skipped, pictures=not options.no_pictures))
+            continue
         if name == "views":
             figures.update(_views(options.media / views.FOLDER, folder, skipped, keep=options.keep))
             continue
@@ -96,6 +99,23 @@ def _sample(take: Take) -> dict[str, float]:
         for name, value in vars(accuracy).items()
         if not isinstance(value, dict)
     } | {f"sample.joints.{joint}_mm": value for joint, value in accuracy.per_joint_mm.items()}
+
+
+def _retarget(motion: Path, folder: Path, skipped: list[str], *, pictures: bool) -> dict[str, float]:
+    figures, missing = retarget.measure(motion, _say)
+    skipped += missing
+    motions = retarget.motions(motion)
+    if pictures and motions:
+        targets = list(retarget.targets())
+        drawn = retarget_pictures.sheets(motions, targets, folder / "retarget.png")
+        some = motions.get("dance") or next(iter(motions.values()))
+        drawn += [
+            retarget_pictures.skinned(some, target, folder / f"retarget-skin-{target.name}.png")
+            for target in targets
+            if target.name in retarget_pictures.SKINNED
+        ]
+        _say(f"retarget: drawn in {', '.join(str(file) for file in drawn)}")
+    return figures
 
 
 def _views(media: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict[str, float]:
