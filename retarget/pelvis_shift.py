@@ -21,9 +21,10 @@ from .contact_spans import Span
 
 Array = NDArray[np.float64]
 
-# How much the pelvis moves for calmer knees, over the leg's length: 4 radians at the knee
-# weigh as much as the pelvis a whole leg away, that is, a degree as much as 4 mm of a 0.9 m leg.
-_STIFF = 4.0
+# How much the pelvis moves for calmer knees: 3.5 radians at the knee weigh as much as the pelvis
+# a whole leg away, that is, a degree as much as 4.5 mm of a 0.9 m leg.
+_STIFF = 3.5
+_SHAKE = np.radians(1.5)  # what is more is a movement, and is not the pelvis's to jump for
 _STRAIGHT = 0.05  # sine of the bend below which a knee is taken as this much bent: there it has no derivative
 
 
@@ -75,6 +76,7 @@ def _against_shakes(legs: Sequence[Support], shift: Array, spans: Sequence[Span]
         bend = _bend(a, b, length)
         more = (bend - _bend(a, b, _distance(leg.hip, leg.ankle)))[:, None]
         shake = (more - runs.smoothed(more, spans=spans, radius=calm))[:, 0]
+        shake = np.clip(shake, -_SHAKE, _SHAKE)
         slope = -chord / (a * b * np.maximum(np.sin(bend), _STRAIGHT))[:, None]
         normal += leg.weight[:, None, None] * slope[:, :, None] * slope[:, None, :]
         normal += (0.5 * (_STIFF / (a + b)) ** 2)[:, None, None] * np.eye(3)
