@@ -106,6 +106,15 @@ def read(path: Path, *, fps: float | None = None, up: str | None = None) -> Mode
     )  # fmt: skip
 
 
+def is_ours(path: Path) -> bool:
+    """Whether an `.npz` is a person of a take: straight at rest, with all that a capture knows."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"rest_joints.npy", "joints_camera.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     wanted = {
         "poses", "trans", "transl", "betas", "expression", "expressions", "gender", "mocap_frame_rate",

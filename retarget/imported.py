@@ -63,8 +63,8 @@ def sequence_of(
     return SmplxSequence(
         poses=np.asarray(poses, dtype=np.float32),
         trans=(pelvis - rest[0]).astype(np.float32),
-        betas=np.zeros(10, np.float32) if betas is None else _ten(betas),
-        expression=np.zeros((count, 10), np.float32) if expression is None else _ten(expression),
+        betas=np.zeros(10, np.float32) if betas is None else ten(betas),
+        expression=np.zeros((count, 10), np.float32) if expression is None else ten(expression),
         rest_joints=rest.astype(np.float32),
         frame=np.arange(count),
         time_s=np.arange(count) / fps,
@@ -118,7 +118,7 @@ def _camera(joints: NDArray[np.float32]) -> tuple[Array, Array]:
     return out, intrinsics
 
 
-def _ten(values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def ten(values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """The first ten coefficients (..., 10); zeros where there are fewer."""
     values = np.asarray(values, dtype=np.float32)[..., :10]
     return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, 10 - values.shape[-1])])

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 # The one file below the operators and panels that names them: the ordered list of classes.
 REGISTRATION = "addon/registration.py"
 
-BLENDER = ("bpy", "bpy_extras", "mathutils", "bmesh", "gpu", "gpu_extras", "blf")
+BLENDER = ("bpy", "addon_utils", "bpy_extras", "mathutils", "bmesh", "gpu", "gpu_extras", "blf")
 # Packages from outside that a folder may import beside the standard library.
 PACKAGES: dict[str, tuple[str, ...]] = {
     "": (),
