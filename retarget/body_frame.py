@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 # A body is built along an axis; what hips and head say of it is that, plus posture.
 SNAP_UP = np.radians(25.0)
-SNAP_LEFT = np.radians(8.0)
+SNAP_LEFT = np.radians(3.0)
 # Of the leg's length: where the origin may lie below the lowest joint of a foot to count as the floor.
 _SOLE = (-0.03, 0.16)
 

@@ -50,52 +50,48 @@ def follows(rig: Rig, bone_map: BoneMap, rest_joints: Array) -> dict[str, Follow
 
 def _spread(role: str, rig: Rig, bone_map: BoneMap, rest_joints: Array) -> dict[str, Follow]:
     bones, joints = bone_map[role], JOINTS[role]
+    mine = [rig.heads[rig.index(bone)] for bone in bones]
     if role == "spine":
-        base, before, end, next_role = INDEX["pelvis"], "pelvis", INDEX["neck"], "neck"
+        base, ends = INDEX["pelvis"], rest_joints[INDEX["neck"]]
+        neck = bone_map.first("neck") or bone_map.first("head")
+        tip = rig.heads[rig.index(neck)] if neck else rig.bones[rig.index(bones[-1])].tail
     elif role == "neck":
         # The head is the last of this chain: a long neck shares the head's turn as well.
-        base, before, end, next_role = INDEX["spine3"], "spine", INDEX["head"], "head"
+        base, joints = INDEX["spine3"], (*joints, INDEX["head"])
+        ends = None
+        head = bone_map.first("head")
+        if head is not None:
+            mine.append(rig.heads[rig.index(head)])
+        tip = _as_before(mine)
     else:
-        side = role.split("_")[0]
-        base, before, end, next_role = INDEX[f"{side}_wrist"], f"{side}_hand", joints[-1], ""
+        base, ends = INDEX[f"{role.split('_')[0]}_wrist"], None
         if len(bones) == 1:
             # All the turns of a closed fist in one bone would go through the palm: its middle stands for all.
             return {bones[0]: Follow(role, joints[1], joints[1], 0.0)}
-    mine = [rig.heads[rig.index(bone)] for bone in bones]
+        tip = _as_before(mine)
     theirs = [rest_joints[joint] for joint in joints]
-    last = rig.index(bones[-1])
-    following = bone_map.first(next_role) if next_role else None
-    tip = rig.heads[rig.index(following)] if following else rig.bones[last].tail
-    start = bone_map[before][-1] if bone_map[before] else None
-    root = rig.heads[rig.index(start)] if start else mine[0]
-    if role == "neck":
-        joints = (*joints, INDEX["head"])
-        theirs = [*theirs, rest_joints[INDEX["head"]]]
-        if following:
-            mine = [*mine, tip]
-            tip = 2.0 * tip - mine[-2]
-    elif not next_role:  # fingers: from their root, the palm does not bend; the tip goes on as before
-        root = mine[0]
-        tip = mine[-1] + (mine[-1] - mine[-2])
-    far = theirs[-1] + (theirs[-1] - theirs[-2]) if end == joints[-1] else rest_joints[end]
-    begin = theirs[0] if not next_role else rest_joints[base]
-    knots = np.concatenate([[0.0], _shares([begin, *theirs, far])])
+    knots = np.concatenate([[0.0], _shares([*theirs, _as_before(theirs) if ends is None else ends])])
     around = (base, *joints)
     out = {}
-    for bone, share in zip(bones, _shares([root, *mine, tip]), strict=False):
+    for bone, share in zip(bones, _shares([*mine, tip]), strict=False):
         upper = int(np.clip(np.searchsorted(knots, share), 1, len(knots) - 1))
         weight = (share - knots[upper - 1]) / max(knots[upper] - knots[upper - 1], 1e-9)
         out[bone] = Follow(role, around[upper - 1], around[upper], float(np.clip(weight, 0.0, 1.0)))
     return out
 
 
+def _as_before(points: list[Array]) -> Array:
+    """Where a chain ends that goes on as its last bone does."""
+    return np.asarray(2.0 * points[-1] - points[-2] if len(points) > 1 else points[-1])
+
+
 def _shares(points: list[Array]) -> Array:
-    """For the joints points[1:-1]: how much of the chain's turn is done after each, the last one 1.
+    """For the joints points[:-1]: how much of the chain's turn is done after each, the last one 1.
 
     A joint answers for half the length to its neighbour on either side.
     """
     lengths = np.linalg.norm(np.diff(np.array(points), axis=0), axis=1)
-    own = 0.5 * (lengths[:-1] + lengths[1:])
+    own = 0.5 * (lengths + np.concatenate([[0.0], lengths[:-1]]))
     if own.sum() <= 0.0:
         own = np.ones(len(own))
     return np.asarray(np.cumsum(own) / own.sum())

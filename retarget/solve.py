@@ -157,16 +157,17 @@ def fit(ready: Plan, turns: Mapping[str, Array], along: Path, before: Solved | N
     pelvis = rig.index(ready.bone_map["pelvis"][0])
     rotations: dict[str, Array] = {}
     locations: dict[str, Array] = {}
-    same: list[bool] = []
+    same: list[bool] = []  # whether a bone is turned in the world as it was before
     for k, bone in enumerate(rig.bones):
         turn = heading if k == root else turns.get(bone.name)
         if bone.name in ready.kept:
             turn = None
+        above = bone.parent < 0 or same[bone.parent]
         # A lock makes a bone turn otherwise than asked for: what it did is not kept.
-        known = turn is None or (before is not None and turn is before.turns.get(bone.name))
-        same.append(known and not any(bone.locked_rotation) and (bone.parent < 0 or same[bone.parent]))
+        asked = before is not None and turn is before.turns.get(bone.name)
+        same.append(above if turn is None else asked and not any(bone.locked_rotation))
         if turn is not None:
-            if same[k] and before is not None:
+            if before is not None and above and same[k]:
                 rotations[bone.name] = before.rotations[bone.name]
             else:
                 basis = _basis(rig, builder, k, turn)
