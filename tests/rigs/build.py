@@ -83,7 +83,7 @@ def laid(definition: Definition) -> tuple[LaidBone, ...]:
             LaidBone(
                 name=bone.name, parent=positions[bone.parent] if bone.parent else -1,
                 head=start, tail=start + axes[:, 1] * length * definition.units_per_metre, axes=axes,
-                deform=bool(bone.role) and bone.role != "root",
+                deform=bone.role != "root",
             )
         )  # fmt: skip
         positions[bone.name] = len(out) - 1
