@@ -15,7 +15,15 @@ from pathlib import Path
 from ..inference.errors import SequenceError
 from ..inference.sequence import SmplxSequence
 from ..inference.smplx_model import SmplxModel
-from ..inference.take import PersonRecord, ReadSettings, SolveSettings, Take, VideoRecord, refuse_foreign
+from ..inference.take import (
+    RECORD,
+    PersonRecord,
+    ReadSettings,
+    SolveSettings,
+    Take,
+    VideoRecord,
+    refuse_foreign,
+)
 from ..retarget import amass, bvh, bvh_source
 from ..retarget.bone_map import BoneMap
 from ..retarget.imported import ten
@@ -36,7 +44,6 @@ class MotionOptions:
     fps: float | None = None  # frames a second, for `.npz` files without
     scale: float | None = None  # metres a unit, of a BVH; guessed without it
     up: str | None = None  # y or z, of an `.npz`; seen from the motion without it
-    bone_map: BoneMap | None = None  # of a BVH's joints; searched without it
     model: Path | None = None  # the user's own SMPL-X model file, for `.npz`
 
 
@@ -50,11 +57,7 @@ def read(
     options = options or MotionOptions()
     kind = path.suffix.lower()
     if kind == ".bvh":
-        given = options.bone_map
-        motion = bvh.read(path)
-        sequence, _, notes = bvh_source.to_sequence(
-            motion, find_map if given is None else lambda rig: given, scale=options.scale
-        )
+        sequence, _, notes = bvh_source.to_sequence(bvh.read(path), find_map, scale=options.scale)
         return sequence, notes
     if kind == ".npz":
         return _npz(path, options)
@@ -79,11 +82,8 @@ def _npz(path: Path, options: MotionOptions) -> tuple[SmplxSequence, tuple[str, 
     return amass.to_sequence(motion, model_rest=rest), tuple(notes)
 
 
-def save_take(path: Path, take: Path, sequence: SmplxSequence, notes: tuple[str, ...]) -> Take:
-    """Keep a file's motion as a take of one person. TakeError if it cannot be written, or is not ours."""
-    refuse_foreign(take)
-    if (take / "take.toml").exists() and Take.open(take).video.codec != MOTION:
-        raise SequenceError(f"{take}: is a take of a video; move it, or rename {path.name}")
+def record(path: Path, take: Path, sequence: SmplxSequence, notes: tuple[str, ...]) -> Take:
+    """The record of a take of one person whose motion came from the file `path`. Nothing is written."""
     fps, count = sequence.mocap_frame_rate, len(sequence)
     data = path.read_bytes()
     video = VideoRecord(
@@ -95,12 +95,20 @@ def save_take(path: Path, take: Path, sequence: SmplxSequence, notes: tuple[str,
         name=path.stem, file="person_01.npz", colour=COLOUR, main=True, frames=count,
         first_frame=int(sequence.frame[0]), last_frame=int(sequence.frame[-1]), gaps=(), swaps_repaired=0,
     )  # fmt: skip
-    record = Take(
+    return Take(
         path=take, status="complete", video=video, read=ReadSettings(backend=MOTION), solve=SolveSettings(),
         frames_read=count, next_frame=count, read_to_end=True, people=(person,), warnings=notes,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
+
+
+def save_take(path: Path, take: Path, sequence: SmplxSequence, notes: tuple[str, ...]) -> Take:
+    """Keep a file's motion as a take of one person. TakeError if it cannot be written, or is not ours."""
+    refuse_foreign(take)
+    if (take / RECORD).exists() and Take.open(take).video.codec != MOTION:
+        raise SequenceError(f"{take}: is a take of a video; move it, or rename {path.name}")
+    made = record(path, take, sequence, notes)
     take.mkdir(parents=True, exist_ok=True)
-    sequence.save(take / person.file)
-    record.save()
-    return record
+    sequence.save(take / made.people[0].file)
+    made.save()
+    return made
