@@ -12,7 +12,7 @@ from torch import Tensor
 from ..inference.fit.model_points import GROUPS, JOINT_GROUP
 from ..inference.lift import layout
 from ..inference.lift.points import POINT_NAMES
-from ..inference.lift.surface import CARRIERS, OFFSETS
+from ..inference.lift.surface import ANCHORS, OFFSETS
 from ..inference.skeleton import BODY_JOINT_COUNT, INDEX, PARENTS, rest_joints
 
 # How far people's bones stray from the template's share of their height (ANSUR II: 4 to 6 %, and
@@ -28,7 +28,7 @@ class Bodies:
     """B people of `layout.STATURE` metres."""
 
     offsets: Tensor  # (B, 22, 3) from the parent joint at rest
-    points: Tensor  # (B, P, 3) of a point from the joint that carries it, at rest
+    points: Tensor  # (B, P, 3) of a point from its anchor, in its carrier's axes
     leg: Tensor  # (B,) leg length over the template's
 
     @classmethod
@@ -51,7 +51,7 @@ class Bodies:
 
 
 def _point_group(name: str) -> int:
-    joint = CARRIERS[POINT_NAMES.index(name)]
+    joint = ANCHORS[POINT_NAMES.index(name)]
     if joint == INDEX["head"]:
         return GROUPS.index("head")
     plain = name.removeprefix("left_").removeprefix("right_")

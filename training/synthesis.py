@@ -19,7 +19,7 @@ from torch import Tensor
 from ..inference.lift import layout
 from ..inference.lift.normalise import normalise
 from ..inference.lift.points import INDEX as POINT
-from ..inference.lift.surface import CARRIERS
+from ..inference.lift.surface import ANCHORS, CARRIERS
 from ..inference.skeleton import BODY_JOINT_COUNT, INDEX, MIRROR, PARENTS
 from . import rotations
 from .bodies import Bodies
@@ -220,8 +220,8 @@ class Synthesis:
         world = camera[:, None, None] @ world
         joints = torch.einsum("bij,btpj->btpi", camera, joints - middle[:, None, None])
         joints = joints + self._stands(tangent, joints)[:, None, None]
-        carriers = torch.tensor(CARRIERS)
-        points = joints[:, :, carriers] + (world[:, :, carriers] @ bodies.points[:, None, :, :, None])[..., 0]
+        anchors, carriers = torch.tensor(ANCHORS), torch.tensor(CARRIERS)
+        points = joints[:, :, anchors] + (world[:, :, carriers] @ bodies.points[:, None, :, :, None])[..., 0]
         flat = points[..., :2] / points[..., 2:].clamp(min=0.1)
         inside = (flat.abs() < tangent[:, None, None]).all(dim=-1) & (points[..., 2] > 0.15)
         inside &= self._not_cut_off(flat, joints)
@@ -337,9 +337,9 @@ def _forward(local: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
 def _contacts(world: Tensor, joints: Tensor, bodies: Bodies) -> Tensor:
     """Heels and toes (B, T, 4) that rest on something: low for themselves, and slow."""
     rows = [POINT[name] for name in ("left_heel", "left_big_toe", "right_heel", "right_big_toe")]
-    carriers = [CARRIERS[row] for row in rows]
+    anchors, carriers = torch.tensor(ANCHORS[rows]), torch.tensor(CARRIERS[rows])
     arms = (world[:, :, carriers] @ bodies.points[:, None, rows, :, None])[..., 0]
-    feet = joints[:, :, carriers] + arms
+    feet = joints[:, :, anchors] + arms
     speed = torch.zeros(feet.shape[:3])
     if feet.shape[1] > 1:
         step = (feet[:, 1:] - feet[:, :-1]).norm(dim=-1) * layout.FPS
@@ -353,10 +353,10 @@ def _hidden(points: Tensor, joints: Tensor) -> Tensor:
     depth = points[..., 2].clamp(min=0.1)
     flat = points[..., :2] / depth[..., None]
     out = torch.zeros(points.shape[:3], dtype=torch.bool)
-    carriers = torch.tensor(CARRIERS)
+    anchors = torch.tensor(ANCHORS)
     for first, last, radius in _CAPSULES:
         a, b = joints[:, :, None, INDEX[first]], joints[:, :, None, INDEX[last]]
-        own = (carriers == INDEX[first]) | (carriers == INDEX[last])
+        own = (anchors == INDEX[first]) | (anchors == INDEX[last])
         flat_a, flat_b = a[..., :2] / a[..., 2:].clamp(min=0.1), b[..., :2] / b[..., 2:].clamp(min=0.1)
         way = flat_b - flat_a
         along = ((flat - flat_a) * way).sum(-1) / (way**2).sum(-1).clamp(min=1e-9)

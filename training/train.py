@@ -32,8 +32,8 @@ class TrainOptions:
     """One run."""
 
     minutes: float = 170.0
-    windows: int = 80
-    frames: int = 48
+    windows: int = 64
+    frames: int = 40
     peak: float = 1.0e-3
     warm_up: int = 300  # steps
     decay: float = 0.3  # last share of the time in which the rate falls to nothing

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where on the body a detector puts the points that the lift network reads.
+"""Where on the body the landmark networks put their points.
 
-A point is carried by a joint, at an offset in that joint's frame (metres, rest pose of
-the template). Face, heels and toes were read off the free body's surface, hands are the
-template's knuckles.
+A point lies at an anchor joint plus an offset that turns with a carrier joint (metres,
+the carrier's axes, size of the template). The offsets are those that explain best, over
+all views, where our networks see the points of rendered people in known motion: a
+detector's hip lies 3 cm inside SMPL-X's, its ankle 3 cm above (docs/detector-errors.md).
 """
 
 from __future__ import annotations
@@ -11,41 +12,43 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..skeleton import INDEX, MIRROR, rest_joints
+from ..skeleton import INDEX, MIRROR
 from .points import POINT_NAMES
 
-# Rest places on the free body, metres, left side; the right is its mirror image.
-_FACE: Final = {
-    "nose": (0.0, 1.558, 0.157), "left_eye": (0.030, 1.596, 0.126), "left_ear": (0.085, 1.590, 0.028),
-    "chin": (0.0, 1.478, 0.120), "bridge": (0.0, 1.600, 0.140), "left_eye_corner": (0.046, 1.595, 0.112),
-}  # fmt: skip
-_FOOT: Final = {
-    "left_heel": ("left_ankle", (0.117, 0.034, -0.087)),
-    "left_big_toe": ("left_foot", (0.126, 0.015, 0.174)),
+# Left side: anchor, carrier, offset in millimetres; the right is its mirror image.
+_TABLE: Final[dict[str, tuple[str, str, tuple[float, float, float]]]] = {
+    "nose": ("head", "head", (0.0, 29.5, 103.4)),
+    "left_eye": ("head", "head", (24.1, 59.3, 78.5)),
+    "left_ear": ("head", "head", (45.9, 41.4, 27.9)),
+    "left_shoulder": ("left_shoulder", "left_collar", (-19.0, 18.0, -6.0)),
+    "left_elbow": ("left_elbow", "left_shoulder", (-22.7, 3.4, 9.8)),
+    "left_wrist": ("left_wrist", "left_wrist", (9.6, 3.1, 3.8)),
+    "left_hip": ("left_hip", "left_hip", (-24.6, -10.7, 17.3)),
+    "left_knee": ("left_knee", "left_knee", (-3.1, -4.1, -8.9)),
+    "left_ankle": ("left_ankle", "left_knee", (4.5, 33.3, 2.8)),
+    "left_big_toe": ("left_foot", "left_foot", (0.4, -2.9, 21.5)),
+    "left_heel": ("left_ankle", "left_ankle", (-0.6, -28.4, -32.0)),
+    "chin": ("head", "head", (0.0, -50.2, 102.6)),
+    "bridge": ("head", "head", (0.0, 62.5, 113.5)),
+    "left_eye_corner": ("head", "head", (44.0, 58.6, 91.3)),
+    "left_hand_wrist": ("left_wrist", "left_wrist", (12.3, 0.5, 0.3)),
+    "left_hand_thumb": ("left_wrist", "left_wrist", (58.3, -25.5, 39.7)),
+    "left_hand_index": ("left_wrist", "left_wrist", (97.9, -7.2, 14.7)),
+    "left_hand_middle": ("left_wrist", "left_wrist", (98.7, -5.3, -4.8)),
+    "left_hand_pinky": ("left_wrist", "left_wrist", (82.8, -6.6, -36.5)),
 }
-_HAND: Final = {"wrist": None, "thumb": "thumb2", "index": "index1", "middle": "middle1", "pinky": "pinky1"}
 
 
-def _place(name: str) -> tuple[int, NDArray[np.float64]]:
-    """Carrying joint and offset of a point."""
-    rest = rest_joints()
-    if name.startswith("right_") or name == "right_eye_corner":
-        joint, offset = _place("left_" + name.removeprefix("right_"))
-        return MIRROR[joint], offset * (-1.0, 1.0, 1.0)
-    if name in _FACE:
-        return INDEX["head"], np.array(_FACE[name]) - rest[INDEX["head"]]
-    if name in _FOOT:
-        carrier, place = _FOOT[name]
-        return INDEX[carrier], np.array(place) - rest[INDEX[carrier]]
-    if name.startswith("left_hand_"):
-        knuckle = _HAND[name.removeprefix("left_hand_")]
-        wrist = rest[INDEX["left_wrist"]]
-        return INDEX["left_wrist"], np.zeros(3) if knuckle is None else rest[INDEX[f"left_{knuckle}"]] - wrist
-    return INDEX[name], np.zeros(3)
+def _place(name: str) -> tuple[int, int, tuple[float, float, float]]:
+    if name in _TABLE:
+        anchor, carrier, offset = _TABLE[name]
+        return INDEX[anchor], INDEX[carrier], offset
+    anchor, carrier, (x, y, z) = _TABLE[name.replace("right_", "left_", 1)]
+    return MIRROR[INDEX[anchor]], MIRROR[INDEX[carrier]], (-x, y, z)
 
 
 _PLACES = [_place(name) for name in POINT_NAMES]
-CARRIERS: Final = tuple(joint for joint, _ in _PLACES)  # (35,) of the 22 body joints
-OFFSETS: Final = np.stack([offset for _, offset in _PLACES])  # (35, 3)
+ANCHORS: Final = np.array([anchor for anchor, _, _ in _PLACES])  # (35,) of the 22 body joints
+CARRIERS: Final = np.array([carrier for _, carrier, _ in _PLACES])  # (35,)
+OFFSETS: Final = np.array([offset for _, _, offset in _PLACES]) / 1000.0  # (35, 3) metres
