@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ...inference.errors import RigError
-from ..bone_map import BODY_ROLES, FINGERS, JOINTS, SIDES, BoneMap, IkLimb
+from ..bone_map import BODY_ROLES, FINGERS, JOINTS, LONGEST, SIDES, BoneMap, IkLimb
 from ..presets import Preset, built_in
 from ..rig import Rig
 from .agreement import Roles, arms_on_the_legs_sides, faults, left_is_left, swapped
@@ -62,9 +62,9 @@ def search(rig: Rig, presets: Iterable[Preset] | None = None) -> Found:
     tree = Tree(rig)
     own = tuple(presets or ())
     chosen = best_match(tree, (*own, *(p for p in built_in() if p not in own)))
-    if chosen is not None and chosen.body >= ENOUGH and not faults(tree, chosen.roles):
-        return _finish(tree, chosen.roles, "preset", chosen)
     said = read(plain_names(rig))
+    if chosen is not None and chosen.body >= ENOUGH and not faults(tree, chosen.roles):
+        return _finish(tree, _with_whole_trunk(tree, chosen.roles, said), "preset", chosen)
     named = find_by_name(tree, plain_names(rig))
     if faults(tree, named):
         named = {}
@@ -73,6 +73,24 @@ def search(rig: Rig, presets: Iterable[Preset] | None = None) -> Found:
     roles, way = _merged(tree, named, shaped, body, said)
     roles = _with_twists(tree, roles, said)
     return _finish(tree, roles, way, None)
+
+
+def _with_whole_trunk(tree: Tree, roles: Roles, said: list[Said]) -> Roles:
+    """A preset's roles, and bones of spine and neck beyond those that the preset knows."""
+    if "head" not in roles:
+        return roles
+    way = tree.path(roles["pelvis"][0], roles["head"][0])[:-1]
+    used = {bone for bones in roles.values() for bone in bones}
+    out = dict(roles)
+    for role in ("neck", "spine"):
+        mine = [
+            k for k in way if k not in used and tree.free[k] and role in said[k].parts and not said[k].ignored
+        ]
+        if mine:
+            chain = {*out.get(role, ()), *mine}
+            out[role] = tuple(k for k in way if k in chain)[: LONGEST[role]]
+            used |= chain
+    return out
 
 
 def _merged(
