@@ -9,8 +9,10 @@ import bpy
 
 from ..inference.errors import RigError, TakeError, VideoError
 from ..inference.take import Take
-from . import scene_from_take
+from ..retarget.bone_map import BoneMap
+from . import retarget, scene_from_take
 from .camera import look_through
+from .retarget import RetargetSettings
 from .scene_from_take import ApplyReport, Footage, Person
 
 NEW = "new"
@@ -26,7 +28,7 @@ def apply_take(
     """Apply a take in a Blender that has no window, and save a .blend.
 
     rig: `new` for new SMPL-X armatures with bodies in an empty scene, or `FILE.blend:Armature`
-    for one person on an armature with SMPL-X's bone names in that file, which itself is only
+    for one person on that armature, whatever its bones are named, in that file, which itself is only
     written where `out` names it. people: `all`, or `main`. out: the .blend to write (Blender keeps
     one that was there as .blend1); None keeps the result in this process only.
 
@@ -94,10 +96,26 @@ def show(context: bpy.types.Context, report: ApplyReport) -> None:
 
 
 def apply_to(
-    scene: bpy.types.Scene, armature: bpy.types.Object, take: Take, people: list[Person]
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object | None,
+    take: Take,
+    people: list[Person],
+    *,
+    settings: RetargetSettings | None = None,
+    bone_map: BoneMap | None = None,
 ) -> ApplyReport:
-    """The main person onto an armature that is there, with SMPL-X's bone names."""
-    report = scene_from_take.animate(scene, armature, people[0], title=take.path.stem)
+    """The main person onto an armature that is there, see `retarget.retarget`. RigError if it cannot be."""
+    person, title, read = people[0], take.path.stem, take.read
+    # The same part of the same video, captured again, is the same source.
+    source = f"{take.video.fingerprint[:16]} {read.start_frame}-{read.end_frame} {person.name}"
+    done = retarget.retarget(
+        scene, armature, person.sequence, name=f"{title} {person.name}", source=source,
+        settings=settings, bone_map=bone_map,
+    )  # fmt: skip
+    report = ApplyReport(armatures=[done.armature], keys=done.keys, retargeted=done)
+    report.warnings.extend(done.warnings)
+    scene_from_take.mark_gaps(scene, person.name, done.timeline)
+    scene_from_take.set_frame_range(scene, [done.timeline], report, grow=True)
     if len(people) > 1:
         others = ", ".join(person.name for person in people[1:])
         report.warnings.append(f"one armature takes one person: {people[0].name}; not applied: {others}")

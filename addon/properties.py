@@ -14,11 +14,13 @@ from ..inference.take import RECORD, Take, fingerprint
 from .camera import load_clip
 from .jobs import CaptureRequest
 from .preferences import threads
+from .retarget_properties import RotocapRetargetSettings
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
 
 class RotocapSettings(bpy.types.PropertyGroup):
+    retarget: bpy.props.PointerProperty(type=RotocapRetargetSettings)
     video: bpy.props.StringProperty(
         name="Video",
         description="The video to capture from",

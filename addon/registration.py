@@ -10,8 +10,22 @@ import bpy
 
 from ..operators.apply_new_armature import ROTOCAP_OT_apply_new_armature
 from ..operators.apply_to_armature import ROTOCAP_OT_apply_to_armature
+from ..operators.bone_map import (
+    ROTOCAP_OT_find_bone_map,
+    ROTOCAP_OT_load_bone_map,
+    ROTOCAP_OT_save_bone_map,
+)
 from ..operators.capture import ROTOCAP_OT_capture, ROTOCAP_OT_stop_capture
+from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
 from ..operators.import_video import ROTOCAP_OT_import_video
+from ..panels.retarget import (
+    ROTOCAP_MT_presets,
+    ROTOCAP_PT_bone_map,
+    ROTOCAP_PT_certificate,
+    ROTOCAP_PT_character,
+    ROTOCAP_PT_transfer,
+    ROTOCAP_UL_bone_map,
+)
 from ..panels.sidebar import (
     ROTOCAP_PT_apply,
     ROTOCAP_PT_capture,
@@ -21,18 +35,32 @@ from ..panels.sidebar import (
 from . import jobs
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
+from .retarget_properties import RotocapMappedBone, RotocapRetargetSettings, RotocapRig
 
 CLASSES: tuple[type, ...] = (
     RotocapPreferences,
+    RotocapMappedBone,
+    RotocapRig,
+    RotocapRetargetSettings,
     RotocapSettings,
     ROTOCAP_OT_import_video,
     ROTOCAP_OT_capture,
     ROTOCAP_OT_stop_capture,
     ROTOCAP_OT_apply_new_armature,
     ROTOCAP_OT_apply_to_armature,
+    ROTOCAP_OT_find_bone_map,
+    ROTOCAP_OT_load_bone_map,
+    ROTOCAP_OT_save_bone_map,
+    ROTOCAP_OT_go_to_frame,
+    ROTOCAP_MT_presets,
+    ROTOCAP_UL_bone_map,
     ROTOCAP_PT_video,
     ROTOCAP_PT_capture,
     ROTOCAP_PT_apply,
+    ROTOCAP_PT_character,
+    ROTOCAP_PT_bone_map,
+    ROTOCAP_PT_transfer,
+    ROTOCAP_PT_certificate,
     ROTOCAP_PT_quick_start,
 )
 
@@ -41,10 +69,12 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.rotocap = bpy.props.PointerProperty(type=RotocapSettings)
+    bpy.types.Object.rotocap = bpy.props.PointerProperty(type=RotocapRig, override={"LIBRARY_OVERRIDABLE"})
 
 
 def unregister() -> None:
     jobs.stop()
+    del bpy.types.Object.rotocap
     del bpy.types.Scene.rotocap
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

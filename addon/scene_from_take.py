@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People of a take into a scene: new armatures with bodies, or one armature that is there.
+"""People of a take into a scene: new armatures with bodies, and the camera over the video.
 
 Nothing of the scene is deleted; new data gets names of its own.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..inference.errors import RigError
 from ..inference.sequence import SmplxSequence
-from ..retarget.timeline import Timeline, on_scene_frames
+from ..retarget.timeline import Timeline, at_own_times, on_scene_frames
 from . import armature, body, camera, motion
+
+if TYPE_CHECKING:
+    from .retarget import Retargeted
 
 FIRST_FRAME = 1  # the scene frame that shows the video's first picture
 
@@ -50,12 +55,15 @@ class ApplyReport:
     keys: int = 0
     warnings: list[str] = field(default_factory=list)
     saved: Path | None = None
+    retargeted: Retargeted | None = None  # how a take came out on an armature that was there
 
     def lines(self) -> list[str]:
         """The report as short sentences."""
         out = [f"{', '.join(self.armatures)}: frames {self.frame_start} to {self.frame_end}"]
         if self.camera:
             out.append(f"camera over the video: {self.camera}")
+        if self.retargeted is not None:
+            out += self.retargeted.lines()
         if self.saved:
             out.append(f"saved: {self.saved}")
         return out + [f"note: {warning}" for warning in self.warnings]
@@ -86,7 +94,7 @@ def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *
     fresh = not bpy.data.actions
     if fresh:
         match_scene(scene, footage)
-    timelines = [_timeline(scene, person.sequence) for person in people]
+    timelines = [timeline_of(scene, person.sequence) for person in people]
     collection = bpy.data.collections.new(title)
     scene.collection.children.link(collection)
     for person, timeline in zip(people, timelines, strict=True):
@@ -97,7 +105,7 @@ def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *
         )
         body.write_face(mesh, person.sequence, timeline, name=f"{person.name} face")
         body.write_presence(mesh, timeline, name=f"{person.name} presence")
-        _mark(scene, person, timeline)
+        mark_gaps(scene, person.name, timeline)
         report.armatures.append(rig.name)
         report.bodies.append(mesh.name)
         report.keys += len(timeline) * (55 * 4 + 3)
@@ -108,58 +116,31 @@ def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *
     if fresh or scene.camera is None:
         scene.camera = view
     _show_video(scene, view, footage, report)
-    _frame_range(scene, timelines, report, grow=not fresh)
+    set_frame_range(scene, timelines, report, grow=not fresh)
     return report
 
 
-def unready(rig: bpy.types.Object) -> str | None:
-    """Why an armature cannot be animated as it is now, with what to do; None if it can."""
-    if not rig.is_editable:
-        return f"{rig.name} is linked from another file: make a library override of it first"
-    if rig.mode == "EDIT":
-        return f"{rig.name} is in Edit Mode: leave it first (Tab)"
-    if rig.animation_data is not None and rig.animation_data.use_tweak_mode:
-        return f"{rig.name} has an NLA strip in tweak mode: leave it first (Tab in the NLA editor)"
-    return None
-
-
-def animate(scene: bpy.types.Scene, rig: bpy.types.Object, person: Person, *, title: str) -> ApplyReport:
-    """The person's motion on an armature that is there already, as a new NLA track. RigError if not."""
-    why_not = unready(rig)
-    if why_not is not None:
-        raise RigError(why_not)
-    report = ApplyReport(armatures=[rig.name])
-    timeline = _timeline(scene, person.sequence)
-    lacking = motion.write_motion(rig, person.sequence, timeline, name=f"{title} {person.name}")
-    if lacking:
-        report.warnings.append(f"{rig.name} has no bones for {', '.join(lacking)}; they are left out")
-    animation = rig.animation_data
-    if not animation.use_nla or any(track.is_solo for track in animation.nla_tracks):
-        report.warnings.append(
-            f"{rig.name} does not play the take's track now: in the NLA editor, "
-            "switch its animation on and take the star off the track that plays alone"
-        )
-    _mark(scene, person, timeline)
-    report.keys = len(timeline) * ((55 - len(lacking)) * 4 + 3)
-    _frame_range(scene, [timeline], report, grow=True)
-    return report
-
-
-def _timeline(scene: bpy.types.Scene, sequence: SmplxSequence) -> Timeline:
-    timeline = on_scene_frames(
-        sequence.time_s, sequence.frame, scene_fps=scene_fps(scene), first_frame=FIRST_FRAME
-    )
+def timeline_of(scene: bpy.types.Scene, sequence: SmplxSequence, *, subframes: bool = False) -> Timeline:
+    """Which frames of the scene show a sequence, or where its own times lie. RigError if none does."""
+    make = at_own_times if subframes else on_scene_frames
+    timeline = make(sequence.time_s, sequence.frame, scene_fps=scene_fps(scene), first_frame=FIRST_FRAME)
     if not len(timeline):
         raise RigError("the take has no frames for this person; capture the video again")
     return timeline
 
 
-def _mark(scene: bpy.types.Scene, person: Person, timeline: Timeline) -> None:
+def mark_gaps(scene: bpy.types.Scene, name: str, timeline: Timeline) -> None:
     """Markers where the person leaves the picture and is back: there are no keys in between."""
     for (_, last), (first, _) in zip(timeline.spans, timeline.spans[1:], strict=False):
         if timeline.frames[first] > timeline.frames[last] + 1:
-            scene.timeline_markers.new(f"{person.name} out", frame=int(timeline.frames[last]) + 1)
-            scene.timeline_markers.new(f"{person.name} back", frame=int(timeline.frames[first]))
+            _marker(scene, f"{name} out", int(timeline.frames[last]) + 1)
+            _marker(scene, f"{name} back", int(timeline.frames[first]))
+
+
+def _marker(scene: bpy.types.Scene, text: str, frame: int) -> None:
+    """A marker, unless a take that was applied before has left it there."""
+    if not any(marker.name == text and marker.frame == frame for marker in scene.timeline_markers):
+        scene.timeline_markers.new(text, frame=frame)
 
 
 def _show_video(
@@ -186,10 +167,10 @@ def _show_video(
     )
 
 
-def _frame_range(
+def set_frame_range(
     scene: bpy.types.Scene, timelines: list[Timeline], report: ApplyReport, *, grow: bool
 ) -> None:
     report.frame_start = min(int(timeline.frames[0]) for timeline in timelines)
-    report.frame_end = max(int(timeline.frames[-1]) for timeline in timelines)
+    report.frame_end = max(math.ceil(timeline.frames[-1]) for timeline in timelines)
     scene.frame_end = max(report.frame_end, scene.frame_end if grow else report.frame_end)
     scene.frame_start = min(report.frame_start, scene.frame_start if grow else report.frame_start)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put a take's main person on the active armature, if its bones are named as SMPL-X's joints."""
+"""Put a take's main person on the animator's own character."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from pathlib import Path
 
 import bpy
 
+from ..addon import rig_map, rig_ready
 from ..addon.apply_take import apply_to, read_people
-from ..addon.scene_from_take import unready
+from ..addon.retarget import settings_of
 from ..inference.errors import RotocapError
 from ..inference.take import Take
 
 
 class ROTOCAP_OT_apply_to_armature(bpy.types.Operator):
-    """Animate the active armature with the take's main person. Its bones need SMPL-X's names. Keys that it has already are kept on a track below"""  # noqa: E501 - a tooltip is one line
+    """Animate your character with the take's main person. Keys that it has already are kept on a track below; this take's own result from before is replaced"""  # noqa: E501 - a tooltip is one line
 
     bl_idname = "rotocap.apply_to_armature"
-    bl_label = "Active Armature"
+    bl_label = "Apply to Character"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -25,19 +26,17 @@ class ROTOCAP_OT_apply_to_armature(bpy.types.Operator):
         if not context.scene.rotocap.take:
             cls.poll_message_set("Capture a video first, or choose a take")
             return False
-        if context.object is None or context.object.type != "ARMATURE":
-            cls.poll_message_set("Click an armature first, so that it is the active object")
-            return False
-        why_not = unready(context.object)
-        if why_not is not None:
-            cls.poll_message_set(why_not)
-            return False
-        return True
+        problem = rig_ready.why_not(rig_map.chosen(context), context.view_layer)
+        if problem is not None:
+            cls.poll_message_set(problem)
+        return problem is None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
         try:
-            take = Take.open(Path(bpy.path.abspath(context.scene.rotocap.take)))
-            report = apply_to(context.scene, context.object, take, read_people(take))
+            take = Take.open(Path(bpy.path.abspath(scene.rotocap.take)))
+            people = read_people(take)
+            report = apply_to(scene, rig_map.chosen(context), take, people, settings=settings_of(scene))
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

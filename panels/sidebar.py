@@ -20,13 +20,13 @@ _CHARACTERS = 36  # that fit a line of the sidebar at its usual width
 _ICONS = {"done": "CHECKMARK", "partial": "CHECKMARK", "stopped": "PAUSE", "failed": "ERROR"}
 
 
-class _SidebarPanel:
+class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Rotocap"
 
 
-class ROTOCAP_PT_video(_SidebarPanel, bpy.types.Panel):
+class ROTOCAP_PT_video(SidebarPanel, bpy.types.Panel):
     bl_label = "Video"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -36,7 +36,7 @@ class ROTOCAP_PT_video(_SidebarPanel, bpy.types.Panel):
             layout.prop(settings, "video", text="")
 
 
-class ROTOCAP_PT_capture(_SidebarPanel, bpy.types.Panel):
+class ROTOCAP_PT_capture(SidebarPanel, bpy.types.Panel):
     bl_label = "Capture"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -71,18 +71,18 @@ def _optional(layout: bpy.types.UILayout, settings: object, switch: str, *values
 
 def _result(layout: bpy.types.UILayout, outcome: jobs.Outcome) -> None:
     column = layout.box().column(align=True)
-    _paragraph(column, outcome.message, _ICONS[outcome.status])
+    paragraph(column, outcome.message, _ICONS[outcome.status])
     for warning in outcome.warnings:
-        _paragraph(column, warning, "INFO")
+        paragraph(column, warning, "INFO")
 
 
-def _paragraph(column: bpy.types.UILayout, text: str, icon: str) -> None:
+def paragraph(column: bpy.types.UILayout, text: str, icon: str) -> None:
     """Text over several lines: a label alone is cut off in the middle."""
     for number, line in enumerate(textwrap.wrap(text, _CHARACTERS)):
         column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
-class ROTOCAP_PT_apply(_SidebarPanel, bpy.types.Panel):
+class ROTOCAP_PT_apply(SidebarPanel, bpy.types.Panel):
     bl_label = "Apply"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -90,10 +90,9 @@ class ROTOCAP_PT_apply(_SidebarPanel, bpy.types.Panel):
         layout.prop(context.scene.rotocap, "take", text="Take")
         column = layout.column(align=True)
         column.operator("rotocap.apply_new_armature", icon="OUTLINER_OB_ARMATURE")
-        column.operator("rotocap.apply_to_armature", icon="ARMATURE_DATA")
 
 
-class ROTOCAP_PT_quick_start(_SidebarPanel, bpy.types.Panel):
+class ROTOCAP_PT_quick_start(SidebarPanel, bpy.types.Panel):
     bl_label = "Quick Start"
     bl_options = {"DEFAULT_CLOSED"}
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import quaternions
+from .bone_map import BoneMap
 from .channels import Channel
+from .contacts import Hold
 from .key_error import as_quaternions, distance, rotation_error
 from .posed import Posed, pose
 from .reduce import Measure, reduce_keys
@@ -19,6 +21,9 @@ from .rig import EULER_ORDERS, Rig
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_HELD = (
+    0.1  # of the error that the animator allows, for limbs that stand: feet then slide by no more than 1 mm
+)
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -73,12 +78,15 @@ def few(
     *,
     degrees: float,
     millimetres: float,
+    shares: Mapping[str, Floats] | None = None,
 ) -> tuple[list[Keyed], list[Channel], Reduction]:
     """As few keys as can be, with the channels as those keys play them, and how far they are off.
 
     degrees: how far the whole rotation of a bone may be off at any frame; millimetres: its
-    location, in the scene. Neither counts what the bones above it are off.
+    location, in the scene. Neither counts what the bones above it are off. shares: bone -> (N,) which part
+    of these errors it may use where, see `held_shares`.
     """
+    everywhere = np.ones(len(frames))
     keyed: list[Keyed | None] = [None] * len(given)
     played: list[Channel | None] = [None] * len(given)
     turns, places = [np.zeros((0, len(frames)))], [np.zeros((0, len(frames)))]
@@ -87,9 +95,11 @@ def few(
         place = kind == "location"
         values = np.stack([given[n].values for n in members])
         measure = distance(1000.0 * rig.scale) if place else _measure(kind, given[members[0]].indices)
+        some = [(shares or {}).get(given[n].bone, everywhere) for n in members]
         curves = reduce_keys(
-            values, frames, spans, tolerance=millimetres if place else degrees, measure=measure
-        )
+            values, frames, spans, tolerance=millimetres if place else degrees, measure=measure,
+            share=np.stack(some) if shares else None,
+        )  # fmt: skip
         for n, curve in zip(members, curves, strict=True):
             c = given[n]
             keyed[n] = Keyed(c.bone, c.property, c.indices, curve.rows, curve.values, curve.slopes)
@@ -110,6 +120,24 @@ def few(
         worst_frame=float(frames[worst[1]]) if worst is not None else 0.0,
     )
     return done, [c for c in played if c is not None], report
+
+
+def held_shares(rig: Rig, bone_map: BoneMap, holds: Sequence[Hold], count: int) -> dict[str, Floats]:
+    """Every bone that a held foot or hand hangs on, with the part (N,) of an error that it may use.
+
+    Errors add up along a limb, and a foot that stands is where they are seen.
+    """
+    out: dict[str, Floats] = {}
+    for hold in holds:
+        side, limb = hold.limb.split("_")
+        ends = ("foot", "toes") if limb == "leg" else ("hand",)
+        for role in (f"{side}_{end}" for end in ends):
+            at = rig.index(bone_map[role][-1]) if role in bone_map else -1
+            while at >= 0:
+                share = out.setdefault(rig.bones[at].name, np.ones(count))
+                share[hold.first : hold.last + 1] = _HELD
+                at = rig.bones[at].parent
+    return out
 
 
 def play(rig: Rig, given: Sequence[Channel], count: int) -> Posed:

@@ -57,12 +57,14 @@ def reduce_keys(
     *,
     tolerance: float,
     measure: Measure,
+    share: Floats | None = None,
 ) -> list[Curve]:
     """Curves for B properties of the same kind, each within `tolerance` at every dense key.
 
     values: (B, N, C) dense keys. times: (N,) where they stand, increasing. spans: first and last
     row of every stretch without a gap; no curve reaches across a gap. measure: the error in
-    the unit of the tolerance; it must be 0 for equal values.
+    the unit of the tolerance; it must be 0 for equal values. share: (B, N) which part of the tolerance
+    may be used where, more than 0 and at most 1; all of it if None.
     """
     if not tolerance > 0.0:
         raise ValueError(f"tolerance: expected more than 0, got {tolerance}")
@@ -72,7 +74,7 @@ def reduce_keys(
         ends[[first, last]] = True
         pieces = max(1, round((last - first) / _FIRST_PIECE))
         grid[np.linspace(first, last, pieces + 1).round().astype(np.int64)] = True
-    problem = _Problem(values, at, spans, ends, tolerance, measure)
+    problem = _Problem(values, at, spans, ends, tolerance, measure, share)
     knots = np.tile(ends, (len(values), 1))
     moving = np.flatnonzero(problem.off(knots))
     knots[moving] = grid
@@ -100,9 +102,10 @@ class _Problem:
         ends: Bools,
         tolerance: float,
         measure: Measure,
+        share: Floats | None,
     ) -> None:
         self.values, self.times, self.ends = values, times, ends
-        self.tolerance, self.measure = tolerance, measure
+        self.tolerance, self.measure, self.share = tolerance, measure, share
         self.goes_on = np.ones(len(times), bool)  # False at the last row of a span
         self.goes_on[[last for _, last in spans]] = False
         self.slopes = np.zeros(values.shape)
@@ -141,7 +144,7 @@ class _Problem:
         fit = _Fit.of(self, np.arange(len(knots)), knots)
         cuts = np.cumsum(knots.sum(axis=1))[:-1]
         fitted = fit.fitted.reshape(self.values.shape)
-        error = fit.error.reshape(knots.shape)
+        error = fit.error.reshape(knots.shape) * (1.0 if self.share is None else self.share)
         parts = zip(np.split(fit.values, cuts), np.split(fit.slopes, cuts), strict=True)
         return [
             Curve(np.flatnonzero(knots[k]), values, slopes, error[k], fitted[k])
@@ -189,6 +192,8 @@ class _Fit:
         here, there = layout.segment, np.minimum(layout.segment + 1, len(values) - 1)
         self.fitted = a * values[here] + b * slopes[here] + c * values[there] + d * slopes[there]
         self.error = problem.measure(self.fitted, problem.values[which].reshape(self.fitted.shape))
+        if problem.share is not None:
+            self.error = self.error / problem.share[which].ravel()
 
     @classmethod
     def of(cls, problem: _Problem, which: Ints, knots: Bools) -> _Fit:

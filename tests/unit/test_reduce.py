@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from rotocap.retarget import channels, quaternions
+from rotocap.retarget.bone_map import BoneMap
+from rotocap.retarget.contacts import Hold
 from rotocap.retarget.key_error import as_quaternions, distance, rotation_error
-from rotocap.retarget.keyed import few, play
+from rotocap.retarget.keyed import few, held_shares, play
 from rotocap.retarget.reduce import Curve, reduce_keys, solve_chain
 from rotocap.retarget.rig import Bone, Rig
 
@@ -219,3 +221,23 @@ def test_a_hinge_with_locked_axes_is_reduced_too() -> None:
     assert keyed[0].indices == (0,) and keyed[0].values.shape[1] == 1
     assert np.degrees(np.abs(played[0].values - given[0].values)).max() == pytest.approx(report.largest_deg)
     assert report.largest_deg <= 0.5 and report.removed > 0.8
+
+
+def test_a_limb_that_is_held_may_be_off_by_less() -> None:
+    rig = small_rig("QUATERNION")
+    bone_map = BoneMap({"pelvis": ("bone0",), "left_foot": ("bone1",)})
+    hold = Hold("left_leg", "heel", 100, 199, np.zeros(3))
+    shares = held_shares(rig, bone_map, [hold], 400)
+    assert set(shares) == {"bone0", "bone1"}
+    turns = quaternions.from_axis_angle(0.5 * dance(400))
+    given = [channels.rotation(bone, turn) for bone, turn in zip(rig.bones, turns, strict=True)]
+    _, played, report = few(
+        given, rig, np.arange(400), ((0, 399),), degrees=0.5, millimetres=2.0, shares=shares
+    )
+    measure = rotation_error("QUATERNION")
+    errors = [measure(p.values, g.values) for p, g in zip(played, given, strict=True)]
+    for error in errors[:2]:
+        assert error[100:200].max() <= 0.05 + 1e-6
+        assert 0.05 < error[:100].max() <= 0.5
+    assert errors[2][100:200].max() > 0.05
+    assert report.largest_deg == pytest.approx(max(e.max() for e in errors), abs=1e-6)
