@@ -66,9 +66,10 @@ class Bvh:
 
 
 def guess_scale(bvh: Bvh) -> float:
-    """Metres a unit of the file, from the size of the person. SequenceError if all bones have no length.
+    """Metres a unit of the file, from the size of all of its skeleton, whatever the joints are.
 
-    A usual unit that makes the skeleton a person's size; without one, what makes it 1.70 m tall.
+    Where it is known which are the legs, `unit_of` with their length says more. SequenceError if all
+    bones have no length.
     """
     # The two longest ways from the root to a tip: an arm and a leg (or both arms, of a short trunk).
     reach = np.linalg.norm(bvh.offsets, axis=1)
@@ -84,7 +85,11 @@ def guess_scale(bvh: Bvh) -> float:
             down[parent] = max(down[parent], way)
     if longest <= 0.0:
         raise SequenceError("the BVH's bones have no length; export it with its OFFSETs")
-    stature = longest / _REACH
+    return unit_of(longest / _REACH)
+
+
+def unit_of(stature: float) -> float:
+    """Metres a unit, for somebody who is so tall in the file: a usual unit, or what makes them 1.70 m."""
     for unit in UNITS:
         if _STATURE[0] <= stature * unit <= _STATURE[1]:
             return unit

@@ -9,25 +9,27 @@ taken as their rest pose.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..inference.errors import RigError, SequenceError
 from ..inference.sequence import SmplxSequence
-from ..inference.skeleton import rest_joints
+from ..inference.skeleton import INDEX, rest_joints
 from .alignment import smallest_turn
 from .axes import to_blender
 from .body_frame import read_body
 from .bone_map import SIDES, BoneMap
-from .bvh import Bvh, guess_scale
-from .from_rig import sequence_from
+from .bvh import Bvh, guess_scale, unit_of
+from .from_rig import proportions, sequence_from
 from .rig import Bone, Rig
 
 Array = NDArray[np.float64]
 
 # Cosines: what counts as standing, of legs under the trunk, and of a trunk along the vertical.
 _STANDING = 0.7
+STATURE = 1.70  # m, of the neutral skeleton
 _TRIED = 200  # frames that are looked at for somebody who stands
 _SHORTEST = 1e-3  # of the skeleton's size: a tail where a bone has no length
 
@@ -40,12 +42,15 @@ def to_sequence(
     find_map: finds the bones' roles (retarget.automap, or one that is known). scale: metres a unit of
     the file; guessed from the person's size without it. RigError if no person is found in the skeleton.
     """
-    if scale is None:
-        scale = guess_scale(bvh)
-    elif not 0.0 < scale < 1e6:
+    if scale is not None and not 0.0 < scale < 1e6:
         raise SequenceError(f"scale: expected metres a unit, above 0, got {scale}")
     rotations, places = bvh.world()
-    rig, bone_map, rest = _standing_rig(bvh, rotations, places, find_map, scale)
+    rig, bone_map, rest = _standing_rig(bvh, rotations, places, find_map, scale or guess_scale(bvh))
+    if scale is None:
+        scale = _scale_of_person(rig, bone_map)
+        world = rig.world.copy()
+        world[:3, :3] *= scale / rig.scale
+        rig = replace(rig, world=world)
     back = None if rest is None else np.swapaxes(rotations[rest], -1, -2)
     turns: Mapping[str, Array] = {
         name: rotations[:, j] if back is None else rotations[:, j] @ back[j]
@@ -128,6 +133,14 @@ def _standing_rig(
         "the BVH's skeleton never stands with the head above the hips and these above the feet; "
         "give a bone map, or another file"
     )
+
+
+def _scale_of_person(rig: Rig, bone_map: BoneMap) -> float:
+    """Metres a unit, from the legs: a skeleton may have props and controls far away from the person."""
+    mine, neutral = proportions(rig, bone_map) / rig.scale, rest_joints()
+    ankle, hip = INDEX["left_ankle"], INDEX["left_hip"]
+    ratio = float((mine[hip, 1] - mine[ankle, 1]) / (neutral[hip, 1] - neutral[ankle, 1]))
+    return unit_of(STATURE * ratio)
 
 
 def _up(rig: Rig, bone_map: BoneMap, heads: Array) -> Array | None:

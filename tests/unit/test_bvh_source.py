@@ -129,6 +129,19 @@ def test_the_scale_can_be_said() -> None:
         bvh_source.to_sequence(plain(), find_map, scale=-1.0)
 
 
+def test_far_away_controls_do_not_make_a_person_small() -> None:
+    motion = plain(0.01)
+    far = np.array([[300.0, 100.0, -400.0]])
+    with_prop = replace(
+        motion, names=(*motion.names, "camera"), parents=(*motion.parents, 0),
+        offsets=np.concatenate([motion.offsets, far]),
+        rotations=np.concatenate([motion.rotations, np.tile(np.eye(3), (FRAMES, 1, 1, 1))], axis=1),
+        positions=np.concatenate([motion.positions, np.tile(far, (FRAMES, 1, 1))], axis=1),
+    )  # fmt: skip
+    got, _, _ = bvh_source.to_sequence(with_prop, find_map)
+    assert got.rest_joints[INDEX["head"], 1] == pytest.approx(rest_joints()[INDEX["head"], 1], rel=0.02)
+
+
 def test_a_skeleton_that_is_nobody_is_told() -> None:
     def lost(rig: Rig) -> BoneMap:
         raise RigError("no pelvis was found")
