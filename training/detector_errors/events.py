@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .model import showing_back
+from .model import ARMS, FACE, LEGS, showing_back
 from .points import rows
 
 if TYPE_CHECKING:
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_COMPARED = {"arms": ("elbow", "wrist"), "legs": ("knee", "ankle", "big_toe", "heel")}
-_MOVED = {
-    "arms": ("elbow", "wrist", "hand_wrist", "hand_thumb", "hand_index", "hand_middle", "hand_pinky"),
-    "legs": _COMPARED["legs"],
-}
+_COMPARED = {"arms": ("elbow", "wrist"), "legs": LEGS}
+_MOVED = {"arms": ARMS, "legs": LEGS}
 _APART = 0.06  # statures: limbs nearer than this cannot be told apart
 _TRUNK = ("shoulder", "hip")
+_FAR, _FAR_FACE = 0.12, 0.03  # statures: what is further off is no jitter
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,60 @@ def rates(errors: Errors) -> dict[str, Any]:
         seconds = out[name]["seconds"]
         out[name]["onto_other_hz"] = round(float(drawn[limbs.known].sum() / weight.sum() / seconds), 3)
     return out
+
+
+def astray(errors: Errors) -> dict[str, Any]:
+    """Limbs and faces that were put where nothing of the kind is, by the share of them that is hidden.
+
+    Errors are seen to be such only beyond `_FAR`; the part below it follows from a normal spread.
+    """
+    exchanged = _trunk(errors)[1]
+    out = {}
+    for name, end in (("arms", "wrist"), ("legs", "ankle")):
+        limbs = _limbs(errors, name)
+        lines, far, lengths, ends, stays = [], [], [], 0, 0
+        for column, (side, drawn) in enumerate(
+            (("left", limbs.left_on_right), ("right", limbs.right_on_left))
+        ):
+            (row,) = rows(end, side=side)
+            use = errors.counted[:, row] & ~exchanged & ~limbs.exchanged & ~drawn
+            wrong = use & (errors.off[:, row] > _FAR)
+            lines.append(limbs.hidden[use, column] ** 2)
+            far.append(wrong[use])
+            lengths.append(errors.off[wrong, row])
+            on, seen = errors.cube(wrong), errors.cube(use)
+            steps = seen[:, 1:] & seen[:, :-1]
+            ends += int((on[:, :-1] & ~on[:, 1:] & steps).sum())
+            stays += int((on[:, :-1] & steps).sum())
+        out[name] = _astray(
+            np.concatenate(lines),
+            np.concatenate(far),
+            np.concatenate(lengths),
+            _FAR,
+            stays / max(ends, 1) / 30,
+        )
+    head = rows(*FACE)
+    use = errors.counted[:, head].all(axis=1) & (errors.certainty[:, head] > 0).all(axis=1)
+    mean = errors.off[:, head].mean(axis=1)
+    hidden = errors.seen.hidden[:, head].mean(axis=1) ** 2
+    wrong = use & (mean > _FAR_FACE)
+    out["face"] = _astray(hidden[use], wrong[use], mean[wrong], _FAR_FACE, 0.2)
+    return out
+
+
+def _astray(hidden: Array, far: Flags, lengths: Array, least: float, seconds: float) -> dict[str, float]:
+    spread = float(np.sqrt((np.minimum(lengths, 0.5) ** 2 - least**2).mean() / 2))
+    beyond = float(np.exp(-(least**2) / (2 * spread**2)))
+    A = np.stack([1 - hidden, hidden], axis=1)
+    share = np.clip(np.linalg.lstsq(A, far.astype(float), rcond=None)[0] / beyond, 0.0, 0.6)
+    seconds = float(np.clip(seconds, 1 / 15, 1.0))
+    seen, covered = share / (1 - share) / seconds
+    return {
+        "seen_hz": round(float(seen), 3),
+        "hidden_hz": round(float(covered), 3),
+        "seconds": round(seconds, 3),
+        "sd": round(spread, 4),
+    }
 
 
 def _spans(errors: Errors, known: Flags, happens: Flags, back: Array) -> dict[str, float]:

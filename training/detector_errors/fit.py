@@ -7,6 +7,7 @@ not widen the jitter of all the others.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,8 @@ def fit(short: Observations, long: Observations) -> dict[str, Any]:
         "fast_s": _FAST_S, "slow_s": _SLOW_S, "error_unit": _ERROR_UNIT,
         "hard_take": 0.25, "hard_point": 0.35, "hard_moment": 0.30,
         "hand_found": found[0], "face_found": found[1], "found_shares": [0.6, 0.2, 0.2],
-        **events.rates(errors),
+        "hand_reach": 0.05,
+        **events.rates(errors), "astray": events.astray(errors),
         "beyond_edge": {
             "share": 0.75, "reach": 0.04, "inward": 0.05, "certainty": 1.5, "certainty_sd": 2.5,
         },
@@ -125,11 +127,11 @@ def _sizes(errors: Errors, kind: str, shares: Array) -> dict[str, Any]:
     off = errors.off[:, members]
     size = np.broadcast_to(errors.size[:, None], off.shape)
     whole = np.array([_sigma(off[own & ~hidden]), _sigma(off[own & hidden])])
-    if np.isnan(whole[1]) or kind in FACE:  # a face that is found is in sight for the most part
+    if np.isnan(whole[1]):
         whole[1] = 1.6 * whole[0]
     # How it falls with the person's size.
     edges = np.array([100, 150, 220, 320, 470, 710])
-    bins = [own & ~hidden & (size >= a) & (size < b) for a, b in zip(edges, edges[1:], strict=False)]
+    bins = [own & ~hidden & (size >= a) & (size < b) for a, b in itertools.pairwise(edges)]
     sums = [(np.mean(1 / size[b]), _sigma(off[b])) for b in bins if b.sum() >= _LEAST]
     (base, slope), _ = nnls(np.array([[1.0, x] for x, _ in sums]), np.array([y for _, y in sums]))
     small = float(np.clip(slope / max(base, 1e-4), 0.0, 300.0))

@@ -8,7 +8,7 @@ An error is the sum of a constant part for the take, a slow part and a fast part
 processes), each with its own size per kind of point; points that go wrong together do so.
 Points that the body itself hides err more, those of small people as well, and some takes
 are harder than others. On top of it, for some frames: left and right of arms, legs or the
-whole body exchanged; a hidden limb drawn onto the one in sight; hands and faces lost, with
+whole body exchanged; a hidden limb drawn onto the one in sight, or anywhere; hands and faces lost, with
 the body's own knuckles standing in for the hand; points beyond the picture's edge drawn
 within it. The certainty is what the networks said about points in sight and hidden, by how
 far they were off.
@@ -109,11 +109,11 @@ class ErrorModel:
         inside = torch.ones_like(visible) if inside is None else inside
         size = torch.full((shape[0],), _USUAL_SIZE_PX, device=points.device) if size_px is None else size_px
         size = size.reshape(shape[0], -1)[..., None].clamp(min=20.0)  # (B, 1 or T, 1)
-        out, hidden = self._misread(points, 1.0 - visible.float(), draw)
-        out = out + self._jitter(points, hidden, size, dt, draw)
+        meant, hidden = self._misread(points, 1.0 - visible.float(), draw)
+        out = meant + self._jitter(points, hidden, size, dt, draw) + self._astray(hidden, draw)
         certainty = self._certainty((out - points).norm(dim=-1), hidden, draw)
         seen = visible & inside
-        out, certainty = self._with_hands(out, certainty, points, seen, size, draw)
+        out, certainty = self._with_hands(out, certainty, meant, seen, size, draw)
         face = rows(*FACE)
         certainty[..., face] *= self._face_found(points, seen, size, draw)[..., None]
         certainty = certainty * inside
@@ -178,6 +178,26 @@ class ErrorModel:
         out = torch.where(state[..., None], out[:, :, partner], out)
         return out, torch.where(state, hidden[..., partner], hidden)
 
+    def _astray(self, hidden: Tensor, draw: Chance) -> Tensor:
+        """Whole limbs and faces put where nothing of the kind is: (B, T, P, 2)."""
+        out = torch.zeros((*hidden.shape, 2), device=hidden.device)
+        for kinds, name, sides in (
+            (("elbow", "wrist"), "arms", ("left", "right")),
+            (LEGS, "legs", ("left", "right")),
+            (FACE, "face", ("",)),
+        ):
+            s = self.settings["astray"][name]
+            for side in sides:
+                limb = rows(*kinds, side=side)
+                covered = hidden[..., limb].mean(dim=-1).square()
+                rate = s["seen_hz"] + (s["hidden_hz"] - s["seen_hz"]) * covered
+                gone = draw.spans(rate[..., None], s["seconds"])
+                place = s["sd"] * draw.process((*gone.shape, 2), self.settings["slow_s"]) * gone[..., None]
+                out[:, :, limb] = place[:, :, None]
+                # Elbow and knee lie between where they should be and where the end went.
+                out[:, :, rows("elbow", "knee", side=side or "none")] *= 0.5
+        return out
+
     def _certainty(self, off: Tensor, hidden: Tensor, draw: Chance) -> Tensor:
         """Certainty (B, T, P) of points that are `off` by so much."""
         s = self.settings
@@ -202,7 +222,7 @@ class ErrorModel:
         return logit > 1.7 * noise  # 1.7: a logistic distribution's spread over a normal one's
 
     def _with_hands(
-        self, out: Tensor, certainty: Tensor, points: Tensor, seen: Tensor, size: Tensor, draw: Chance
+        self, out: Tensor, certainty: Tensor, meant: Tensor, seen: Tensor, size: Tensor, draw: Chance
     ) -> tuple[Tensor, Tensor]:
         """Where the hand network does not find a hand, the body's wrist and knuckles stand in for it."""
         offset, by_sight, by_size = self.settings["hand_found"]
@@ -210,10 +230,12 @@ class ErrorModel:
             hand, wrist = rows(*HAND, side=side), INDEX[f"{side}_wrist"]
             sight = seen[..., hand].float().mean(dim=-1, keepdim=True)
             lost = ~self._found(offset + by_sight * sight + by_size * torch.log(size / 200.0), draw)
-            error = (out - points)[:, :, [wrist]]
-            shape = (*points.shape[:2], len(hand), 2)
+            error = (out - meant)[:, :, [wrist]]
+            # The hand network looks at the wrist that the body has, and takes no hand from elsewhere.
+            lost |= error.norm(dim=-1) > self.settings["hand_reach"]
+            shape = (*meant.shape[:2], len(hand), 2)
             more = 0.7 * draw.normal((shape[0], 1, *shape[2:])) + 0.7 * draw.process(shape, 0.1)
-            places = points[:, :, hand] + error + more * self.stand_in[hand][:, None]
+            places = meant[:, :, hand] + error + more * self.stand_in[hand][:, None]
             sure = 0.5 * certainty[..., [wrist]].expand(*shape[:3]).clone()
             places[:, :, hand.index(INDEX[f"{side}_hand_wrist"])] = out[:, :, wrist]
             sure[..., hand.index(INDEX[f"{side}_hand_middle"])] = 0.0

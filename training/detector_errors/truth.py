@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ...inference.lift.points import POINT_NAMES
 from ...inference.skeleton import INDEX, MIRROR, rest_joints
+from .occlusion import DEEP
 from .points import KIND_OF, KINDS
 from .scenes import Clip, Frame
 
@@ -26,14 +27,6 @@ _JOINT = {
     "hand_pinky": "pinky1",
 }  # fmt: skip
 
-# A point counts as hidden if the surface in front of it is nearer than this, metres: joints lie
-# inside the body, by as much as the limb is thick there.
-_DEEP = {
-    "shoulder": 0.11, "elbow": 0.08, "wrist": 0.06, "hip": 0.16, "knee": 0.10, "ankle": 0.08,
-    "ear": 0.05, "nose": 0.04, "heel": 0.06, "big_toe": 0.05,
-}  # fmt: skip
-_USUALLY_DEEP = 0.045
-
 
 def _carrier(name: str) -> tuple[int, Array]:
     """Joint and offset at rest of a point of the template."""
@@ -51,7 +44,6 @@ def _carrier(name: str) -> tuple[int, Array]:
 _CARRIED = [_carrier(name) for name in POINT_NAMES]
 CARRIER = np.array([joint for joint, _ in _CARRIED])  # (P,)
 OFFSET = np.stack([offset for _, offset in _CARRIED])  # (P, 3) template size
-DEEP = np.array([_DEEP.get(KINDS[k], _USUALLY_DEEP) for k in KIND_OF])  # (P,)
 
 
 def person_scale(rest: Array) -> float:
