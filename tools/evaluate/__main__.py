@@ -21,6 +21,7 @@ from ...inference.progress import Progress
 from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
+from .. import side_videos
 from . import retarget, retarget_pictures, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
@@ -74,6 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
             figures[f"{'sample' if clip is None else f'clips.{name}'}.seconds"] = took
         if not options.no_pictures:
             _say(f"{name}: drawn in {review(take, folder / f'{name}.png')}")
+            if take.people and (clip is None or clip.people == 1):
+                sheet = side_videos.sheet(take, folder / f"{name}_sides.png", count=12)
+                film = side_videos.film(take, folder / f"{name}_sides.mp4", every=2)
+                _say(f"{name}: from the side and from above in {sheet} and {film}")
     _write(figures)
     _table(figures)
     for line in skipped:
