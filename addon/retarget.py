@@ -90,7 +90,10 @@ def retarget(
     armature = rig_ready.require(armature, layer)
     tracks.require_replaceable(armature, source)
     rig = read_rig(armature)
-    bone_map = bone_map or rig_map.read(armature) or rig_map.find(rig)
+    bone_map, found = bone_map or rig_map.read(armature), ()
+    if bone_map is None:
+        search = rig_map.find(rig)
+        bone_map, found = search.bone_map, search.notes
     bone_map.check(rig)
     timeline = timeline_of(scene, sequence, subframes=settings.subframes)
     motion = Motion.from_sequence(sequence, timeline, fps=scene_fps(scene))
@@ -110,7 +113,7 @@ def retarget(
     switches = _switches(rig, bone_map.settings)
     count, notes = _write(armature, keyed, switches, timeline, name=name, source=source)
     _keep(armature, bone_map, certificate, reduction)
-    warnings = (*end.warnings, *notes, *_unplayed(armature))
+    warnings = (*found, *end.warnings, *notes, *_unplayed(armature))
     return Retargeted(armature.name, bone_map, timeline, count, certificate, reduction, warnings)
 
 

@@ -11,6 +11,7 @@ import bpy
 
 from ..inference.errors import RigError
 from ..retarget import presets
+from ..retarget.automap import Found, search, with_preset
 from ..retarget.bone_map import BODY_ROLES, FINGERS, LONGEST, ROLES, BoneMap
 from ..retarget.certificate import Certificate
 from ..retarget.presets import Preset
@@ -120,24 +121,23 @@ def known_presets() -> tuple[list[Preset], list[str]]:
     return [*own, *(preset for preset in presets.built_in() if preset.name not in names)], problems
 
 
-def find(rig: Rig) -> BoneMap:
+def find(rig: Rig) -> Found:
     """The map of a rig, by presets, names and structure. RigError if it has no skeleton of a person."""
-    from ..retarget.automap import map_bones
-
-    return map_bones(rig, known_presets()[0])
+    return search(rig, known_presets()[0])
 
 
-def load_preset(armature: bpy.types.Object, name: str) -> None:
-    """Show the bones of a preset on an armature. RigError if it does not fit."""
-    from ..retarget.automap import map_bones
+def find_and_show(armature: bpy.types.Object) -> tuple[str, ...]:
+    """Search the map of an armature and list it. Returns what to look at. RigError if there is none."""
+    found = find(read_rig(armature))
+    show(armature, found.bone_map)
+    return found.notes
 
-    rig, preset = read_rig(armature), preset_named(name)
-    bone_map = map_bones(rig, [preset])
-    if bone_map.preset != preset.name:
-        raise RigError(
-            f"{armature.name}: its bones are not named as in {preset.title}; choose another preset"
-        )
-    show(armature, bone_map)
+
+def load_preset(armature: bpy.types.Object, name: str) -> tuple[str, ...]:
+    """List the bones of a preset on an armature. Returns what to look at. RigError if it does not fit."""
+    found = with_preset(read_rig(armature), preset_named(name))
+    show(armature, found.bone_map)
+    return found.notes
 
 
 def save_preset(armature: bpy.types.Object, name: str) -> Path:

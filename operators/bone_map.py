@@ -8,7 +8,6 @@ from collections.abc import Callable
 import bpy
 
 from ..addon import rig_map, rig_ready
-from ..addon.rig_reader import read_rig
 from ..inference.errors import RotocapError
 
 
@@ -32,7 +31,7 @@ class ROTOCAP_OT_find_bone_map(_OnCharacter, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = rig_map.chosen(context)
-        return _answer(self, lambda: rig_map.show(armature, rig_map.find(read_rig(armature))), armature)
+        return _answer(self, lambda: rig_map.find_and_show(armature), armature)
 
 
 class ROTOCAP_OT_load_bone_map(_OnCharacter, bpy.types.Operator):
@@ -82,13 +81,17 @@ class ROTOCAP_OT_save_bone_map(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _answer(operator: bpy.types.Operator, act: Callable[[], None], armature: bpy.types.Object) -> set[str]:
+def _answer(
+    operator: bpy.types.Operator, act: Callable[[], tuple[str, ...]], armature: bpy.types.Object
+) -> set[str]:
     """Do it, and say what the map is like now, or why there is none."""
     try:
-        act()
+        notes = act()
     except RotocapError as error:
         operator.report({"ERROR"}, str(error))
         return {"CANCELLED"}
+    for note in notes:
+        operator.report({"WARNING"}, note)
     lacking = rig_map.unmatched(armature)
     if lacking:
         operator.report({"WARNING"}, f"{armature.name}: no bone for {', '.join(lacking)}")

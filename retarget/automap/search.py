@@ -16,7 +16,7 @@ from ..presets import Preset, built_in
 from ..rig import Rig
 from .agreement import Roles, arms_on_the_legs_sides, faults, left_is_left, swapped
 from .by_name import ARM, find_by_name
-from .by_preset import Match, best_match, plain_names
+from .by_preset import Match, best_match, match, plain_names
 from .by_structure import roles_of
 from .names import Said, read
 from .structure import Body, find_body
@@ -73,6 +73,19 @@ def search(rig: Rig, presets: Iterable[Preset] | None = None) -> Found:
     roles, way = _merged(tree, named, shaped, body, said)
     roles = _with_twists(tree, roles, said)
     return _finish(tree, roles, way, None)
+
+
+def with_preset(rig: Rig, preset: Preset) -> Found:
+    """The bones that one preset names, as far as `rig` has them. RigError if not even the hips are there."""
+    tree = Tree(rig)
+    found = match(tree, preset)
+    if found is None:
+        hips = ", ".join(preset.roles.get("pelvis", ()))
+        raise RigError(
+            f"{rig.name}: has no hips bone as {preset.title} names it ({hips}); "
+            "choose another preset, or search the bones"
+        )
+    return _finish(tree, found.roles, "preset", found)
 
 
 def _with_whole_trunk(tree: Tree, roles: Roles, said: list[Said]) -> Roles:
