@@ -25,7 +25,7 @@ import numpy as np
 
 _MODULE = "rotocap.tools.benchmark.solve"
 _FRAMES = 3_600  # two minutes
-_LONG = 4  # times as many, for what grows with them
+_LONG = (4, 8)  # times as many, for what grows with them: below, memory is that of one window
 _TWO_HOURS = 216_000  # frames at 30 a second
 
 
@@ -34,8 +34,8 @@ def measure(sample: Path, *, rounds: int, say: Callable[[str], None]) -> dict[st
 
     `lift_fit.fps` is the median of the rounds; `lift_fit.work_fps` frames in a second of
     processor time, which is steadier on a busy machine. `lift_fit.growth` is the time a frame
-    of a take four times as long, over that of the shorter one: 1 is linear. `lift_fit.two_hours_mb`
-    and `_minutes` follow the straight line through both.
+    of a take eight times as long, over that of the short one: 1 is linear. `lift_fit.two_hours_mb`
+    and `_minutes` follow the straight line through the two long ones.
     """
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, set(cores[:2]))  # the children have the same
@@ -44,21 +44,24 @@ def measure(sample: Path, *, rounds: int, say: Callable[[str], None]) -> dict[st
             landmarks = Path(folder) / "landmarks.npz"
             _landmarks(sample, landmarks)
             short = [_solve(landmarks, _FRAMES, say) for _ in range(rounds)]
-            long = _solve(landmarks, _LONG * _FRAMES, say)
+            long = [_solve(landmarks, times * _FRAMES, say) for times in _LONG]
     finally:
         os.sched_setaffinity(0, set(cores))
     work = statistics.median(run["work_s"] for run in short)
-    memory = statistics.median(run["peak_mb"] for run in short)
-    seconds_a_frame = (long["work_s"] - work) / ((_LONG - 1) * _FRAMES)
-    mb_a_frame = (long["peak_mb"] - memory) / ((_LONG - 1) * _FRAMES)
-    beyond = _TWO_HOURS - _FRAMES
+    lengths = [times * _FRAMES for times in _LONG]
     return {
         "lift_fit.fps": _FRAMES / statistics.median(run["wall_s"] for run in short),
         "lift_fit.work_fps": _FRAMES / work,
-        "lift_fit.growth": long["work_s"] / _LONG / work,
-        "lift_fit.two_hours_minutes": (work + seconds_a_frame * beyond) / 60,
-        "lift_fit.two_hours_mb": memory + mb_a_frame * beyond,
+        "lift_fit.growth": long[-1]["work_s"] / _LONG[-1] / work,
+        "lift_fit.two_hours_minutes": _line(lengths, [run["work_s"] / 60 for run in long]),
+        "lift_fit.two_hours_mb": _line(lengths, [run["peak_mb"] for run in long]),
     }
+
+
+def _line(frames: list[int], values: list[float]) -> float:
+    """What the straight line through two lengths has for two hours."""
+    slope = (values[1] - values[0]) / (frames[1] - frames[0])
+    return values[1] + slope * (_TWO_HOURS - frames[1])
 
 
 def _landmarks(sample: Path, out: Path) -> None:
