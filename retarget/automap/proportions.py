@@ -36,6 +36,15 @@ def _off(value: float, expected: float, spread: float) -> float:
     return ((value - expected) / spread) ** 2
 
 
+def _passed(chain: Array, first: int, last: int, size: float) -> float:
+    """Cost of the points between two joints: twist bones lie on the line, a joint that was passed over not."""
+    between = chain[first + 1 : last] - chain[first]
+    line = chain[last] - chain[first]
+    line = line / max(float(np.linalg.norm(line)), 1e-12)
+    off = np.linalg.norm(between - np.outer(between @ line, line), axis=1)
+    return _off(float(off.max(initial=0.0)) / size, 0.0, 0.05)
+
+
 def fit_leg(chain: Array, other: Array, up: Array) -> Fit | None:
     """Hip, knee and ankle of a leg.
 
@@ -51,6 +60,7 @@ def fit_leg(chain: Array, other: Array, up: Array) -> Fit | None:
         whole = sizes[0] + sizes[1]
         cost = _off(np.log(sizes[0] / sizes[1]), -0.08, 0.22)
         cost += _off(_angle(thigh, shank), 0.0, 20.0)
+        cost += _passed(chain, hip, knee, whole) + _passed(chain, knee, ankle, whole)
         cost += _off(_angle(thigh + shank, -up), 0.0, 25.0)
         cost += _off(float(np.linalg.norm(chain[hip] - other[hip])) / whole, 0.27, 0.15)
         foot = chain[ankle + 1 :] - chain[ankle]
@@ -79,11 +89,12 @@ def fit_arm(chain: Array, other: Array, forks: tuple[bool, ...]) -> Fit | None:
             continue
         whole = sizes[0] + sizes[1]
         cost = _off(np.log(sizes[0] / sizes[1]), 0.1, 0.22)
-        cost += _off(_angle(upper, lower), 0.0, 35.0)
+        cost += _off(_angle(upper, lower), 0.0, 50.0)
+        cost += _passed(chain, shoulder, elbow, whole) + _passed(chain, elbow, wrist, whole)
         cost += _off(float(np.linalg.norm(chain[shoulder] - other[shoulder])) / whole, 0.7, 0.3)
         beyond = np.linalg.norm(np.diff(chain[wrist:], axis=0), axis=1).sum() / whole
         if forks[wrist]:
-            cost += _off(float(beyond), 0.38, 0.2)
+            cost += _off(float(np.log(max(beyond, 0.02) / 0.38)), 0.0, 0.5)
         elif any(forks[shoulder + 1 :]):
             cost += 6.0  # the fingers part elsewhere
         else:

@@ -140,6 +140,10 @@ def _fits(tree: Tree, legs: Pair, arms: Pair) -> tuple[float, Fit, Fit, Array] |
     cost += (np.log(sizes[1] / sizes[0] / 0.62) / 0.3) ** 2 + (np.log(height / sizes[0] / 0.56) / 0.35) ** 2
     cost += 10.0 * max(0.0, 1.0 + 2.0 * float((joints[0][2] - joints[0][0]) @ up) / sizes[0])
     cost += 3.0 * (1.0 - float(up @ (0.0, 0.0, 1.0)))  # characters stand, mostly
+    # Legs reach the ground: skirts and hands do not.
+    ground = float((tree.heads @ up).min())
+    lift = float(joints[0][2] @ up) - ground
+    cost += (max(0.0, lift / (lift + sizes[0]) - 0.15) / 0.12) ** 2
     # Both pairs lie across the same plane.
     across = [joints[k][2] - joints[k + 1][2] for k in (0, 2)]
     width = float(np.linalg.norm(across[0]) * np.linalg.norm(across[1]))
