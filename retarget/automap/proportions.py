@@ -37,7 +37,7 @@ def _off(value: float, expected: float, spread: float) -> float:
 
 
 def _passed(chain: Array, first: int, last: int, size: float) -> float:
-    """Cost of the points between two joints: twist bones lie on the line, a joint that was passed over not."""
+    """Cost of the points between two joints: twist bones lie on the line, a joint passed over does not."""
     between = chain[first + 1 : last] - chain[first]
     line = chain[last] - chain[first]
     line = line / max(float(np.linalg.norm(line)), 1e-12)

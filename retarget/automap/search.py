@@ -66,13 +66,14 @@ def search(rig: Rig, presets: Iterable[Preset] | None = None) -> Found:
     if chosen is not None and chosen.body >= ENOUGH and not faults(tree, chosen.roles):
         return _finish(tree, _with_whole_trunk(tree, chosen.roles, said), "preset", chosen)
     named = find_by_name(tree, plain_names(rig))
-    if faults(tree, named):
-        named = {}
     body = find_body(tree)
+    if body is not None and faults(tree, named):
+        named = {}
     shaped = roles_of(tree, body)[0] if body is not None else {}
     roles, way = _merged(tree, named, shaped, body, said)
-    roles = _with_twists(tree, roles, said)
-    return _finish(tree, roles, way, None)
+    if chosen is not None and "pelvis" not in roles:
+        return _finish(tree, chosen.roles, "preset", chosen)  # with its faults, which are told
+    return _finish(tree, _with_twists(tree, roles, said), way, None)
 
 
 def with_preset(rig: Rig, preset: Preset) -> Found:
