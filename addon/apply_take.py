@@ -12,6 +12,7 @@ from ..inference.take import Take
 from ..retarget.bone_map import BoneMap
 from . import retarget, scene_from_take
 from .camera import look_through
+from .motion_files import MOTION
 from .retarget import RetargetSettings
 from .scene_from_take import ApplyReport, Footage, Person
 
@@ -43,7 +44,7 @@ def apply_take(
         armature = open_rig(rig)
         report = apply_to(bpy.context.scene, armature, take, chosen)
     if out is not None:
-        _save(out)
+        save(out)
         report.saved = out
     return report
 
@@ -67,8 +68,13 @@ def read_people(take: Take, people: str = "all") -> list[Person]:
     return [Person(record.name, record.colour, take.sequence(record)) for record in records]
 
 
-def footage_of(take: Take) -> Footage:
-    """The video behind a take, wherever it is now; a missing one is noted when it is shown."""
+def footage_of(take: Take) -> Footage | None:
+    """The video behind a take, wherever it is now; a missing one is noted when it is shown.
+
+    None for imported motion, see `motion_files`.
+    """
+    if take.video.codec == MOTION:
+        return None
     try:
         path = take.video_file()
     except VideoError:
@@ -146,7 +152,8 @@ def open_rig(rig: str) -> bpy.types.Object:
     return armature
 
 
-def _save(out: Path) -> None:
+def save(out: Path) -> None:
+    """Save the .blend that is open. TakeError if it cannot be written."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         bpy.ops.wm.save_as_mainfile(filepath=str(out.resolve()), check_existing=False)

@@ -69,12 +69,17 @@ class ApplyReport:
         return out + [f"note: {warning}" for warning in self.warnings]
 
 
+def match_rate(scene: bpy.types.Scene, fps: float) -> None:
+    """Give the scene a frame rate."""
+    # 29.97 and its like are 30 / 1.001: whole rates with a base, as Blender's presets have them.
+    whole = round(fps)
+    scene.render.fps = max(whole, 1)
+    scene.render.fps_base = 1.0 if abs(fps - whole) < 1e-3 else max(whole, 1) / fps
+
+
 def match_scene(scene: bpy.types.Scene, footage: Footage) -> None:
     """Give the scene the video's frame rate and picture size."""
-    # 29.97 and its like are 30 / 1.001: whole rates with a base, as Blender's presets have them.
-    whole = round(footage.fps)
-    scene.render.fps = max(whole, 1)
-    scene.render.fps_base = 1.0 if abs(footage.fps - whole) < 1e-3 else max(whole, 1) / footage.fps
+    match_rate(scene, footage.fps)
     scene.render.resolution_x, scene.render.resolution_y = footage.size
     scene.render.resolution_percentage = 100
     scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
@@ -85,15 +90,20 @@ def scene_fps(scene: bpy.types.Scene) -> float:
     return float(scene.render.fps / scene.render.fps_base)
 
 
-def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *, title: str) -> ApplyReport:
+def add_people(
+    scene: bpy.types.Scene, people: list[Person], footage: Footage | None, *, title: str
+) -> ApplyReport:
     """A new armature and body for every person, and the camera over the video.
 
-    A scene in which nothing is animated yet takes the video's rate, picture size and length, and the camera.
+    footage: None for motion that was not captured from a video; then there is no camera. A scene in
+    which nothing is animated yet takes the video's rate, picture size and length, and the camera.
     """
     report = ApplyReport()
     fresh = not bpy.data.actions
-    if fresh:
+    if fresh and footage is not None:
         match_scene(scene, footage)
+    elif fresh:
+        match_rate(scene, people[0].sequence.mocap_frame_rate)
     timelines = [timeline_of(scene, person.sequence) for person in people]
     collection = bpy.data.collections.new(title)
     scene.collection.children.link(collection)
@@ -109,13 +119,14 @@ def add_people(scene: bpy.types.Scene, people: list[Person], footage: Footage, *
         report.armatures.append(rig.name)
         report.bodies.append(mesh.name)
         report.keys += len(timeline) * (55 * 4 + 3)
-    view = camera.new_camera(
-        f"{title} camera", people[0].sequence, timelines[0], collection, size=footage.size
-    )
-    report.camera = view.name
-    if fresh or scene.camera is None:
-        scene.camera = view
-    _show_video(scene, view, footage, report)
+    if footage is not None:
+        view = camera.new_camera(
+            f"{title} camera", people[0].sequence, timelines[0], collection, size=footage.size
+        )
+        report.camera = view.name
+        if fresh or scene.camera is None:
+            scene.camera = view
+        _show_video(scene, view, footage, report)
     set_frame_range(scene, timelines, report, grow=not fresh)
     return report
 

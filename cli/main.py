@@ -28,7 +28,7 @@ exit codes:
   3    video: missing, not a video, empty, or its codec is unknown
   4    model file: missing, damaged, or not the one expected
   5    take: damaged, of another capture, or it cannot be written
-  6    the motion in a take does not fit together
+  6    the motion in a take or file does not fit together
   7    nobody was found in the video
   8    the armature is missing or cannot be used
   130  stopped by Ctrl-C; what was read is kept
