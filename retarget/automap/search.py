@@ -24,6 +24,7 @@ from .tree import Tree
 from .twists import find_twists
 
 ENOUGH = 0.6  # of the body's roles: a preset that has fewer is not this rig's
+WHOLE = 0.95  # of a user's preset's names: then it was made for this rig
 ALIKE = 0.5  # of the body's roles that names and shape both found: below, they speak of different bodies
 _ARM_ROLES = (
     *ARM,
@@ -51,7 +52,7 @@ def map_bones(rig: Rig, presets: Iterable[Preset] | None = None) -> BoneMap:
 def search(rig: Rig, presets: Iterable[Preset] | None = None) -> Found:
     """Find the bone map of `rig`.
 
-    presets: the user's own, tried together with the built-in ones; None is these alone.
+    presets: the user's own: one that fits whole is taken before any built-in one.
     RigError if there is nothing to animate: no bones that deform, or no hips.
     """
     if not any(bone.deform for bone in rig.bones):
@@ -60,8 +61,10 @@ def search(rig: Rig, presets: Iterable[Preset] | None = None) -> Found:
             "character, or tick Deform in its bones' properties"
         )
     tree = Tree(rig)
-    own = tuple(presets or ())
-    chosen = best_match(tree, (*own, *(p for p in built_in() if p not in own)))
+    own = tuple(preset for preset in presets or () if preset not in built_in())
+    chosen = best_match(tree, own)
+    if chosen is None or chosen.share < WHOLE or chosen.body < ENOUGH:
+        chosen = best_match(tree, (*own, *built_in()))
     said = read(plain_names(rig))
     if chosen is not None and chosen.body >= ENOUGH and not faults(tree, chosen.roles):
         return _finish(tree, _with_whole_trunk(tree, chosen.roles, said), "preset", chosen)

@@ -129,3 +129,17 @@ def test_a_user_keeps_a_map_as_a_preset(tmp_path: Path) -> None:
 def test_a_preset_is_not_saved_outside_its_folder(name: str, tmp_path: Path) -> None:
     with pytest.raises(RigError, match="cannot be the name"):
         presets.save(presets.Preset(name, "x", {"pelvis": ("Hips",)}), tmp_path)
+
+
+def test_the_page_lists_every_preset_and_every_key() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/presets.md").read_text("utf-8")
+    assert [p.name for p in presets.built_in() if f"`{p.name}`" not in page] == []
+    assert [
+        key
+        for key in ("schema", "title", "sides", "roles", "each_side", "settings", "ik")
+        if f"`{key}`" not in page
+    ] == []
+    example = page.split("```toml\n")[1].split("```")[0]
+    assert presets.parse(example, name="example", source="docs/presets.md").roles["left_hand"] == (
+        "hand_fk.L",
+    )
