@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import bpy
 import numpy as np
@@ -27,15 +28,16 @@ def read_rig(armature: bpy.types.Object) -> Rig:
     bpy.context.view_layer.update()
     driven = _driven(armature)
     pulled = _pulled_by_ik(armature)
+    carriers = _carriers(armature)
     positions: dict[str, int] = {}
     bones: list[Bone] = []
-    for bone in _parents_first(armature.data.bones):
+    for bone in _parents_first(armature.data.bones, carriers):
         pose = armature.pose.bones[bone.name]
         matrix = np.array(bone.matrix_local, dtype=np.float64)
         bones.append(
             Bone(
                 name=bone.name,
-                parent=positions[bone.parent.name] if bone.parent is not None else -1,
+                parent=positions.get(carriers[bone.name], -1),
                 head=matrix[:3, 3],
                 tail=np.array(bone.tail_local, dtype=np.float64),
                 axes=matrix[:3, :3],
@@ -69,14 +71,57 @@ def _own_properties(pose: bpy.types.PoseBone) -> list[str]:
     return [key for key in pose.keys() if not key.startswith("_")]  # noqa: SIM118
 
 
-def _parents_first(bones: bpy.types.ArmatureBones) -> list[bpy.types.Bone]:
+def _parents_first(bones: bpy.types.ArmatureBones, carriers: Mapping[str, str]) -> list[bpy.types.Bone]:
+    below: dict[str, list[str]] = {}
+    for bone in bones:
+        below.setdefault(carriers[bone.name], []).append(bone.name)
     out: list[bpy.types.Bone] = []
-    waiting = [bone for bone in reversed(bones) if bone.parent is None]
+    waiting = below.get("", [])[::-1]
     while waiting:
-        bone = waiting.pop()
-        out.append(bone)
-        waiting.extend(reversed(bone.children))
+        name = waiting.pop()
+        out.append(bones[name])
+        waiting.extend(reversed(below.get(name, [])))
     return out
+
+
+def _carriers(armature: bpy.types.Object) -> dict[str, str]:
+    """Bone -> the bone that it goes along with, "" for none: its parent, or what constraints tie it to.
+
+    Control rigs (Rigify's) hang an arm on a bone that is no child of the shoulder's
+    control, but copies it: without this, the arm would not be seen to follow.
+    """
+    found = {bone.name: bone.parent.name if bone.parent is not None else "" for bone in armature.data.bones}
+    for pose in armature.pose.bones:
+        tied = _tied_to(armature, pose)
+        if tied is None:
+            continue
+        at = tied
+        while at and at != pose.name:
+            at = found[at]
+        if not at:  # no circle
+            found[pose.name] = tied
+    return found
+
+
+def _tied_to(armature: bpy.types.Object, pose: bpy.types.PoseBone) -> str | None:
+    """The one bone of the same armature that constraints make this one go along with, wholly; or None."""
+    copied: dict[str, set[str]] = {}
+    for constraint in pose.constraints:
+        if constraint.mute or constraint.influence < 1.0 or not constraint.is_valid:
+            continue
+        if constraint.type == "ARMATURE":
+            heavy = [t for t in constraint.targets if t.weight > 0.0]
+            if len(heavy) == 1 and heavy[0].target == armature:
+                return str(heavy[0].subtarget)
+        elif constraint.type in ("COPY_TRANSFORMS", "COPY_LOCATION", "COPY_ROTATION"):
+            plain = constraint.owner_space == constraint.target_space == "WORLD"
+            if plain and constraint.target == armature and constraint.subtarget in armature.data.bones:
+                kinds = copied.setdefault(constraint.subtarget, set())
+                kinds.add(constraint.type)
+                # The first counts: a rig lists FK before IK, and is switched to FK for keys.
+                if "COPY_TRANSFORMS" in kinds or len(kinds) == 2:
+                    return str(constraint.subtarget)
+    return None
 
 
 def _acts(constraint: bpy.types.Constraint) -> bool:

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rigs that Rigify generates for real: the map found is their FK controls, and we know how these move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from rotocap.tests.rigs import rigify
+
+
+@pytest.fixture(params=["basic", "human"])
+def rig(request: pytest.FixtureRequest, scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
+    rigify.enable()
+    yield rigify.generated(request.param)
+    rigify.disable()
+
+
+def test_controls_are_found_and_move_as_we_say(rig: bpy.types.Object, module) -> None:
+    numbers = module("addon.rig_reader").read_rig(rig)
+    found = module("retarget.automap").search(numbers)
+    bone_map = found.bone_map
+    assert (bone_map.preset, bone_map.score, bone_map.unmatched, found.notes) == (
+        "rigify_generated",
+        1.0,
+        (),
+        (),
+    )
+    assert bone_map["left_forearm"] == ("forearm_fk.L",)
+    assert bone_map["pelvis"] == ("torso",)
+    assert bone_map.ik["right_leg"].control == "foot_ik.R"
+    assert bone_map.problems(numbers) == []
+    assert ("left_index" in bone_map) == ("f_index.01.L" in rig.data.bones)
+    for setting in bone_map.settings:
+        bone = rig.pose.bones[setting.bone]
+        bone[setting.property] = type(bone[setting.property])(setting.value)
+    random = np.random.default_rng(3)
+    basis = {}
+    for _, name in bone_map.pairs():
+        turn = Rotation.from_rotvec(random.normal(0.0, 0.3, 3))
+        x, y, z, w = turn.as_quat()
+        rig.pose.bones[name].rotation_mode = "QUATERNION"
+        rig.pose.bones[name].rotation_quaternion = (w, x, y, z)
+        basis[numbers.index(name)] = turn.as_matrix()[None]
+    rig.update_tag()
+    bpy.context.view_layer.update()
+    posed = module("retarget.posed").pose(numbers, 1, basis, {})
+    shown = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    for _, name in bone_map.pairs():
+        ours = posed.matrices([numbers.index(name)])[0, 0]
+        assert np.allclose(ours, np.array(shown.pose.bones[name].matrix), atol=2e-4), name
+
+
+@pytest.mark.parametrize("kind", ["basic", "human"])
+def test_meta_rigs_are_found(kind: str, scene: bpy.types.Scene, module) -> None:
+    rigify.enable()
+    try:
+        numbers = module("addon.rig_reader").read_rig(rigify.metarig(kind))
+    finally:
+        rigify.disable()
+    found = module("retarget.automap").search(numbers)
+    assert (found.bone_map.preset, found.bone_map.score) == (f"rigify_{kind}", 1.0)
+    assert found.notes == ()
