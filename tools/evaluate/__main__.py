@@ -22,7 +22,7 @@ from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from .. import side_videos
-from . import retarget, retarget_pictures, views, world
+from . import automap, retarget, retarget_pictures, rigify, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -108,7 +108,9 @@ def _sample(take: Take) -> dict[str, float]:
 
 def _retarget(motion: Path, folder: Path, skipped: list[str], *, pictures: bool) -> dict[str, float]:
     figures, missing = retarget.measure(motion, _say)
-    skipped += missing
+    generated, without = rigify.measure(motion, _say)
+    figures |= generated | automap.automap_score()
+    skipped += [*missing, *without]
     motions = retarget.motions(motion)
     if pictures and motions:
         targets = list(retarget.targets())

@@ -34,19 +34,17 @@ LIMBS = (
 )
 
 
-def measure(folder: Path, say: Callable[[str], None]) -> dict[str, float]:
-    """Keys of build/eval.json; none without Blender or without the motions. folder: ../shared/motion."""
+def measure(folder: Path, say: Callable[[str], None]) -> tuple[dict[str, float], list[str]]:
+    """Keys of build/eval.json, and what was skipped for want of what. folder: ../shared/motion."""
     try:
         import bpy
     except ImportError:
-        say("retarget.rigify_*: needs Blender as a module (pip install bpy)")
-        return {}
+        return {}, ["retarget.rigify: needs Blender as a module (pip install bpy)"]
     from ...tests.rigs import rigify
 
     found = motions(folder)
     if not found:
-        say(f"retarget.rigify_*: needs the motions of {folder}")
-        return {}
+        return {}, [f"retarget.rigify: needs the motions of {folder}"]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     rigify.enable()
     try:
@@ -62,7 +60,7 @@ def measure(folder: Path, say: Callable[[str], None]) -> dict[str, float]:
     return {
         "retarget.rigify_direction_mean_deg": round(max(float(off.mean()) for off in errors), 3),
         "retarget.rigify_direction_max_deg": round(max(float(off.max()) for off in errors), 3),
-    }
+    }, []
 
 
 def _errors(armature: object, motion: Motion) -> Array:
@@ -104,8 +102,11 @@ def _errors(armature: object, motion: Motion) -> Array:
 def main() -> None:
     """Print the measure, with the motions of ../shared."""
     folder = Path(__file__).resolve().parents[2].parent / "shared" / "motion"
-    for key, value in measure(folder, print).items():
+    figures, skipped = measure(folder, print)
+    for key, value in figures.items():
         print(f"{key} = {value}")
+    for what in skipped:
+        print(f"skipped {what}")
 
 
 if __name__ == "__main__":
