@@ -139,7 +139,7 @@ def _exported(
                 wrote.append(file)
             continue
         for name, file in zip(report.armatures, _each(path, report.armatures), strict=True):
-            export(scene, scene.objects[name], file)
+            export(scene, scene.objects[name], file, frames=(report.frame_start, report.frame_end))
             wrote.append(file)
     return wrote
 

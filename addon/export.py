@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference.errors import RigError, TakeError
+from ..inference.take import Take
+from ..retarget import amass
 from ..retarget.axes import BLENDER_FROM_SMPLX
 from ..retarget.bvh import Bvh
 from ..retarget.bvh_writer import write
+from .apply_take import read_people
 
 Array = NDArray[np.float64]
 
@@ -61,6 +64,20 @@ def export(
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def require(armature: bpy.types.Object | None) -> bpy.types.Object:
+    """The armature. RigError if there is none."""
+    if armature is None:
+        raise RigError("No armature: click the character's armature first")
+    return armature
+
+
+def take_as_npz(take: Path, path: Path) -> list[str]:
+    """The main person of a take as SMPL-X `.npz`; what the user should know. RotocapError if it cannot be."""
+    opened = Take.open(take)
+    people = read_people(opened, "main")
+    return amass.write(path, people[0].sequence)
 
 
 def _by_blender(

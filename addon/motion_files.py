@@ -23,6 +23,7 @@ from ..inference.take import (
     Take,
     VideoRecord,
     refuse_foreign,
+    unwritable,
 )
 from ..retarget import amass, bvh, bvh_source
 from ..retarget.bone_map import BoneMap
@@ -102,13 +103,21 @@ def record(path: Path, take: Path, sequence: SmplxSequence, notes: tuple[str, ..
     )  # fmt: skip
 
 
+def take_beside(path: Path) -> Path:
+    """Where the take of a file is kept: not where a video of the same name would have it."""
+    return path.with_name(f"{path.name}.take")
+
+
 def save_take(path: Path, take: Path, sequence: SmplxSequence, notes: tuple[str, ...]) -> Take:
     """Keep a file's motion as a take of one person. TakeError if it cannot be written, or is not ours."""
     refuse_foreign(take)
     if (take / RECORD).exists() and Take.open(take).video.codec != MOTION:
         raise SequenceError(f"{take}: is a take of a video; move it, or rename {path.name}")
     made = record(path, take, sequence, notes)
-    take.mkdir(parents=True, exist_ok=True)
+    try:
+        take.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(take, error) from error
     sequence.save(take / made.people[0].file)
     made.save()
     return made

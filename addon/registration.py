@@ -16,7 +16,9 @@ from ..operators.bone_map import (
     ROTOCAP_OT_save_bone_map,
 )
 from ..operators.capture import ROTOCAP_OT_capture, ROTOCAP_OT_stop_capture
+from ..operators.export_motion import ROTOCAP_OT_export_motion
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
+from ..operators.import_motion import ROTOCAP_OT_import_motion
 from ..operators.import_video import ROTOCAP_OT_import_video
 from ..panels.retarget import (
     ROTOCAP_MT_presets,
@@ -44,6 +46,8 @@ CLASSES: tuple[type, ...] = (
     RotocapRetargetSettings,
     RotocapSettings,
     ROTOCAP_OT_import_video,
+    ROTOCAP_OT_import_motion,
+    ROTOCAP_OT_export_motion,
     ROTOCAP_OT_capture,
     ROTOCAP_OT_stop_capture,
     ROTOCAP_OT_apply_new_armature,

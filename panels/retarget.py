@@ -55,6 +55,7 @@ class ROTOCAP_PT_character(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.5
         row.operator("rotocap.apply_to_armature", icon="ARMATURE_DATA")
+        layout.operator("rotocap.export_motion", icon="EXPORT")
 
 
 class ROTOCAP_PT_bone_map(SidebarPanel, bpy.types.Panel):

@@ -88,6 +88,7 @@ class ROTOCAP_PT_apply(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.prop(context.scene.rotocap, "take", text="Take")
+        layout.operator("rotocap.import_motion", icon="IMPORT")
         column = layout.column(align=True)
         column.operator("rotocap.apply_new_armature", icon="OUTLINER_OB_ARMATURE")
 
