@@ -55,6 +55,11 @@ LONGEST: dict[str, int] = {
 } | {"spine": 12, "neck": 8}
 """The most bones that a role may have; one, where it is not listed."""
 
+SEGMENTS = (("upper_arm", "forearm"), ("forearm", "hand"), ("thigh", "shank"), ("shank", "foot"))
+"""Limbs, of either side, from joint to joint."""
+
+SHORTEST = 1e-3  # of the rig's size: a limb below this has no direction
+
 IK_LIMBS: tuple[str, ...] = ("left_arm", "right_arm", "left_leg", "right_leg")
 
 
@@ -133,6 +138,7 @@ class BoneMap:
                 f"{rig.name} has no bones named {', '.join(gone)} (any more); "
                 "choose others for them, or search the map again"
             )
+        found += self._without_length(rig)
         controls = [
             name for limb in self.ik.values() for name in (limb.control, limb.pole, limb.toes) if name
         ]
@@ -140,6 +146,21 @@ class BoneMap:
         if lost:
             found.append(f"{rig.name} has no IK controls named {', '.join(lost)} (any more); take them off")
         return found
+
+    def _without_length(self, rig: Rig) -> Iterator[str]:
+        """Limbs whose two joints are in one place: nobody can say where they point."""
+        size = max((float(abs(rig.heads[:, axis]).max(initial=0.0)) for axis in range(3)), default=0.0)
+        for side in SIDES:
+            for upper, lower in SEGMENTS:
+                ends = [self.first(f"{side}_{part}") for part in (upper, lower)]
+                if any(end is None or end not in rig for end in ends):
+                    continue
+                a, b = (rig.heads[rig.index(str(end))] for end in ends)
+                if float(((a - b) ** 2).sum()) ** 0.5 <= SHORTEST * size:
+                    yield (
+                        f"{ends[0]!r} and {ends[1]!r} are in one place, so {side} {upper.replace('_', ' ')} "
+                        "has no length; move them apart in edit mode, or choose other bones"
+                    )
 
     def check(self, rig: Rig) -> None:
         """RigError with every problem of this map on `rig`, if there is one."""

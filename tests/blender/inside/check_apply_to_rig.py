@@ -138,7 +138,7 @@ def test_an_action_that_begins_between_frames_is_not_moved(scene, rig, known_mot
 
 
 def test_what_stands_in_the_way_is_said_before(scene, module, rig, known_motion, known_take) -> None:
-    unready = module("addon.scene_from_take").unready
+    unready = module("addon.rig_ready").why_not
     scene.rotocap.take = str(known_take(known_motion()))
     bpy.context.view_layer.objects.active = rig
     assert unready(rig) is None
@@ -166,7 +166,7 @@ def test_a_linked_armature_is_refused(scene, module, rig, tmp_path) -> None:
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False, load_ui=False)
     with bpy.data.libraries.load(str(file), link=True) as (_, wanted):
         wanted.objects = ["Hero"]
-    assert "library override" in module("addon.scene_from_take").unready(bpy.data.objects["Hero"])
+    assert "library override" in module("addon.rig_ready").why_not(bpy.data.objects["Hero"])
 
 
 def test_a_track_that_plays_alone_is_noted(scene, module, rig, known_motion, known_take) -> None:
@@ -200,7 +200,7 @@ def test_euler_bones_keep_their_mode_and_turn_as_captured(
     assert rig.pose.bones["left_shoulder"].rotation_mode == "XYZ"
 
 
-def test_another_rig_is_refused_with_what_matched(scene, known_motion, known_take) -> None:
+def test_what_has_no_limbs_is_refused_with_what_it_needs(scene, known_motion, known_take) -> None:
     data = bpy.data.armatures.new("Robot")
     robot = bpy.data.objects.new("Robot", data)
     scene.collection.objects.link(robot)
@@ -212,7 +212,7 @@ def test_another_rig_is_refused_with_what_matched(scene, known_motion, known_tak
     bpy.ops.object.mode_set(mode="OBJECT")
     scene.rotocap.take = str(known_take(known_motion()))
     with pytest.raises(
-        RuntimeError, match=r"Matched 2 of 55 \(pelvis, neck\).*missing of the body: left_hip"
+        RuntimeError, match="cannot tell how it stands: .* a left and a right thigh or upper arm; add them"
     ):
         bpy.ops.rotocap.apply_to_armature()
     assert robot.animation_data is None
