@@ -73,8 +73,8 @@ def fit(short: Observations, long: Observations) -> dict[str, Any]:
     found = _finding(errors)
     settings = {
         "fast_s": _FAST_S, "slow_s": _SLOW_S, "error_unit": _ERROR_UNIT,
-        "hard_take": 0.25, "hard_point": 0.35, "hard_moment": 0.30,
-        "hand_found": found[0], "face_found": found[1], "found_shares": [0.6, 0.2, 0.2],
+        "hard_take": 0.4, "hard_point": 0.25, "hard_moment": 0.25,
+        "hand_found": found[0], "face_found": found[1], "found_shares": [0.65, 0.23, 0.12],
         "hand_reach": 0.05,
         **events.rates(errors), "astray": events.astray(errors),
         "beyond_edge": {
@@ -235,7 +235,7 @@ def _finding(errors: Errors) -> tuple[list[float], list[float]]:
     use = errors.seen.found & errors.seen.inside[:, head].all(axis=1)
     sight = (~errors.seen.hidden[:, head]).mean(axis=1)
     facing = facing_us(torch.tensor(errors.truth[None]))[0].numpy()
-    columns = np.stack([np.ones(len(size)), facing, sight, size], axis=1)[use]
+    columns = np.stack([np.ones(len(size)), facing, sight, size, facing * size], axis=1)[use]
     return hands, _logistic(columns, errors.certainty[use, INDEX["chin"]] > 0)
 
 

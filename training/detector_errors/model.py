@@ -245,10 +245,12 @@ class ErrorModel:
 
     def _face_found(self, points: Tensor, seen: Tensor, size: Tensor, draw: Chance) -> Tensor:
         """Whether the face network finds a face (B, T)."""
-        offset, by_facing, by_sight, by_size = self.settings["face_found"]
+        offset, by_facing, by_sight, by_size, by_both = self.settings["face_found"]
         sight = seen[..., rows(*FACE, "nose")].float().mean(dim=-1)
-        logit = offset + by_facing * facing_us(points) + by_sight * sight
-        return self._found(logit[..., None] + by_size * torch.log(size / 200.0), draw)[..., 0]
+        facing = facing_us(points)
+        logit = offset + by_facing * facing + by_sight * sight
+        logit = logit + (by_size + by_both * facing) * torch.log(size[..., 0] / 200.0)
+        return self._found(logit[..., None], draw)[..., 0]
 
     def _drawn_within(
         self, out: Tensor, certainty: Tensor, points: Tensor, bounds: Tensor, draw: Chance
