@@ -22,6 +22,7 @@ from ..retarget.certify import certify
 from ..retarget.channels import Channel
 from ..retarget.contacts import ContactOptions
 from ..retarget.grounding import ground
+from ..retarget.ik_keys import on_controls
 from ..retarget.keyed import Keyed, Reduction, every_frame, few, held_shares, play
 from ..retarget.motion import Motion
 from ..retarget.rig import Rig
@@ -100,7 +101,8 @@ def retarget(
     transferred = solve(motion, rig, bone_map, settings.transfer)
     grounded = ground(transferred, motion, settings.contacts) if settings.contacts is not None else None
     end = grounded.solved if grounded is not None else transferred
-    given: Sequence[Channel] = end.channels()
+    controls = on_controls(end) if settings.limbs == "ik" else None
+    given: Sequence[Channel] = end.channels() if controls is None else controls.channels
     keyed, posed, reduction = every_frame(given), None, None
     if settings.reduce is not None:
         degrees, millimetres = settings.reduce
@@ -108,12 +110,14 @@ def retarget(
             given, rig, motion.frames, motion.spans, degrees=degrees, millimetres=millimetres,
             shares=held_shares(rig, bone_map, grounded.holds if grounded else (), len(motion)),
         )  # fmt: skip
-        posed = play(rig, played, len(motion))
+        if controls is None:  # what IK makes of keys, only Blender knows
+            posed = play(rig, played, len(motion))
     certificate = certify(motion, transferred, grounded, posed=posed)
-    switches = _switches(rig, bone_map.settings)
+    switches = _switches(rig, bone_map.settings if controls is None else controls.settings)
     count, notes = _write(armature, keyed, switches, timeline, name=name, source=source)
     _keep(armature, bone_map, certificate, reduction)
-    warnings = (*found, *end.warnings, *notes, *_unplayed(armature))
+    on_fk = controls.notes if controls is not None else ()
+    warnings = (*found, *end.warnings, *on_fk, *notes, *_unplayed(armature))
     return Retargeted(armature.name, bone_map, timeline, count, certificate, reduction, warnings)
 
 
