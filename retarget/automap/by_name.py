@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..bone_map import FINGERS, LONGEST, SIDES
-from .names import Said, read
+from .names import SURE, Said, read
 from .tree import Tree
 
 Roles = dict[str, tuple[int, ...]]
@@ -27,6 +27,8 @@ def find_by_name(tree: Tree, names: Sequence[str]) -> Roles:
     for side in SIDES:
         for parts in (ARM, LEG):
             limb = _limb(tree, said, side, parts)
+            if "toes" in limb and _beside(tree, said, limb["toes"]) > 2:
+                del limb["toes"]  # each toe has a bone of its own
             out |= {f"{side}_{part}": (bone,) for part, bone in limb.items()}
         hand = out.get(f"{side}_hand", (None,))[0]
         out |= {f"{side}_{part}": bones for part, bones in _fingers(tree, said, side, hand).items()}
@@ -39,7 +41,7 @@ def find_by_name(tree: Tree, names: Sequence[str]) -> Roles:
 def _one(tree: Tree, said: Sequence[Said], role: str, side: str) -> Roles:
     part = role.removeprefix(f"{side}_")
     found = [
-        k for k, s in enumerate(said) if s.side == side and s.parts.get(part, 0.0) == 1.0 and not s.ignored
+        k for k, s in enumerate(said) if s.side == side and s.parts.get(part, 0.0) >= SURE and not s.ignored
     ]
     return {role: (found[0],)} if found else {}
 
@@ -71,6 +73,12 @@ def _limb(tree: Tree, said: Sequence[Said], side: str, parts: tuple[str, ...]) -
 
     choose(0, None, 0.0, {})
     return best[1]
+
+
+def _beside(tree: Tree, said: Sequence[Said], toe: int) -> int:
+    """How many toes hang where this one does."""
+    parent = tree.rig.parents[toe]
+    return sum("toes" in said[k].parts for k in tree.children[parent]) if parent >= 0 else 1
 
 
 def _fingers(tree: Tree, said: Sequence[Said], side: str, hand: int | None) -> Roles:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 SURE, MAYBE = 1.0, 0.6
+PART = 0.8  # times that, where only a part of the name is known
 # A word runs on in small letters, a run of capitals ends before a word, and digits stand for themselves.
 _TOKENS = re.compile(r"\d+|[^\W\d_]+")
 _CASES = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-ZÀ-Þ])(?=[A-ZÀ-Þ][a-zà-ÿ])")
@@ -123,10 +124,10 @@ def _said(pieces: list[str], sides: Mapping[str, str], common: frozenset[str], w
     rest = [p for p in rest if p not in words.twists]
     bare = [p for p in rest if p not in words.metacarpals] if palm else rest
     parts: Mapping[str, float] = {}
-    for attempt in (rest, [p for p in rest if p not in words.empty], bare, bare[-2:], bare[-1:], bare[:1]):
+    for attempt, share in ((rest, 1.0), (bare, 1.0), (bare[-2:], PART), (bare[-1:], PART), (bare[:1], PART)):
         joined = "".join(p for p in attempt if p not in words.empty) or "".join(attempt)
         if joined in words.parts:
-            parts = words.parts[joined]
+            parts = {part: sure * share for part, sure in words.parts[joined].items()}
             break
     for suffix in words.twists:  # written together: forearmtwist
         for piece in rest if not parts else ():

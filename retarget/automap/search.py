@@ -66,9 +66,9 @@ def search(rig: Rig, presets: Iterable[Preset] | None = None) -> Found:
     if chosen is None or chosen.share < WHOLE or chosen.body < ENOUGH:
         chosen = best_match(tree, (*own, *built_in()))
     said = read(plain_names(rig))
-    if chosen is not None and chosen.body >= ENOUGH and not faults(tree, chosen.roles):
-        return _finish(tree, _with_whole_trunk(tree, chosen.roles, said), "preset", chosen)
     named = find_by_name(tree, plain_names(rig))
+    if chosen is not None and chosen.body >= ENOUGH and not faults(tree, chosen.roles):
+        return _finish(tree, _completed(tree, chosen.roles, named, said), "preset", chosen)
     body = find_body(tree)
     if body is not None and faults(tree, named):
         named = {}
@@ -90,6 +90,19 @@ def with_preset(rig: Rig, preset: Preset) -> Found:
             "choose another preset, or search the bones"
         )
     return _finish(tree, found.roles, "preset", found)
+
+
+def _completed(tree: Tree, roles: Roles, named: Roles, said: list[Said]) -> Roles:
+    """A preset's roles, and what else of the body the names tell."""
+    out = dict(roles)
+    for role in BODY_ROLES:
+        used = {bone for bones in out.values() for bone in bones}
+        bones = named.get(role, ())
+        if role not in out and bones and not used & set(bones) and all(tree.free[k] for k in bones):
+            out[role] = bones
+            if faults(tree, out):
+                del out[role]
+    return _with_whole_trunk(tree, out, said)
 
 
 def _with_whole_trunk(tree: Tree, roles: Roles, said: list[Said]) -> Roles:

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from rotocap.inference.errors import RigError
 from rotocap.retarget import presets
@@ -124,6 +126,29 @@ def test_what_programs_add_to_all_names_does_no_harm(change: str) -> None:
     found = map_bones(renamed_by(rig, lambda bone: change.format(bone.upper() if change == "{}" else bone)))
     assert found.preset == "unreal4"
     assert found.score == 1.0
+
+
+def test_what_a_preset_does_not_know_is_found_by_its_name() -> None:
+    """Valve's Biped: the names of neck and head have a number, one of the spine's is left out."""
+
+    def valve(bone: str) -> str:
+        new = bone.replace("Bip001 ", "ValveBiped.Bip01_").replace(" ", "_")
+        for old, other in (("_Neck", "_Neck1"), ("_Head", "_Head1"), ("_Spine2", "_Spine4")):
+            new = new.removesuffix(old) + other if new.endswith(old) else new
+        return new
+
+    found = search(renamed_by(build.rig("biped"), valve))
+    right = {role: tuple(map(valve, bones)) for role, bones in build.truth("biped").items()}
+    assert (found.bone_map.preset, found.bone_map.roles) == ("biped", right)
+
+
+@pytest.mark.parametrize("turn", [(0.0, 0.0, 0.0), (-90.0, 0.0, 0.0), (0.0, 90.0, 0.0), (180.0, 0.0, 30.0)])
+def test_a_body_that_lies_or_stands_on_its_head_is_found(turn: tuple[float, float, float]) -> None:
+    right = build.truth("mixamo")
+    world = np.eye(4)
+    world[:3, :3] = 0.01 * Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
+    rig, old = nameless(replace(build.rig("mixamo"), world=world))
+    assert in_old_names(map_bones(rig), old) == right
 
 
 def test_a_bone_that_constraints_turn_is_left_for_its_control() -> None:
