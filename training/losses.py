@@ -52,6 +52,7 @@ class Weights:
     root: float = 1.0
     root_speed: float = 5.0
     contacts: float = 0.5
+    up: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Prediction:
     root: Tensor  # (B, T, 3)
     root_spread: Tensor  # (B, T, 1)
     contacts: Tensor  # (B, T, 4) logits
+    up: Tensor  # (B, T, 3) of any length
 
     @classmethod
     def of(cls, out: Tensor) -> Prediction:
@@ -77,6 +79,7 @@ class Prediction:
             root=out[..., layout.ROOT],
             root_spread=out[..., layout.ROOT_SPREAD],
             contacts=out[..., layout.CONTACTS],
+            up=out[..., layout.UP],
         )
 
 
@@ -110,6 +113,7 @@ def loss(
         "root": root_error.abs().sum(-1).mean()
         + 0.1 * _laplace(root_error[..., 2:].detach(), found.root_spread),
         "root_speed": root_speed.abs().sum(-1).mean(),
+        "up": (found.up - truth.up).norm(dim=-1).mean(),
         "contacts": functional.binary_cross_entropy_with_logits(found.contacts, truth.contacts),
     }
     total = torch.stack(

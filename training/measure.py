@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .losses import Prediction, tokens
 from .motion_data import MotionSet
@@ -47,6 +48,9 @@ def measure(
                 "accel_mm": acceleration[..., 1:, :].norm(dim=-1).mean() * 1000,
                 "angle_deg": angle.mean(),
                 "depth_percent": depth.mean() * 100,
+                "up_deg": torch.rad2deg(
+                    torch.acos(functional.cosine_similarity(found.up, batch.up, dim=-1).clamp(-1.0, 1.0))
+                ).mean(),
                 "contacts": ((found.contacts > 0) == (batch.contacts > 0.5)).float().mean(),
                 "cover90": inside.float().mean(),
                 "rank_corr": _rank_correlation(spread.flatten(), length[..., 1:].flatten()),

@@ -199,6 +199,7 @@ class Lift(nn.Module):
             self.choose = nn.Linear(width + 2 * side, 3)
         self.place_head = nn.Linear(width, FRAMES_PER_TOKEN * 3 * JOINTS)
         self.rest_head = nn.Linear(width, FRAMES_PER_TOKEN * (2 * JOINTS + 8))
+        self.up_head = nn.Linear(width, FRAMES_PER_TOKEN * 3)
         self.graph = _JointGraph(width, options.joint_width)
         with torch.no_grad():  # start from small guesses: large ones cost the first minutes
             self.place_head.weight.mul_(0.1)
@@ -229,16 +230,10 @@ class Lift(nn.Module):
         turns = self.graph(features, places)
         spreads = rest[..., : 2 * JOINTS].clamp(-6.0, 1.0) - 3.0
         root, root_spread, contacts = rest[..., 2 * JOINTS :].split((3, 1, 4), dim=-1)
+        up = self.up_head(features).view(batch, count, FRAMES_PER_TOKEN, 3)
+        root_spread = root_spread.clamp(-4.0, 3.0) - 3.0
         out = torch.cat(
-            [
-                places.flatten(3),
-                spreads,
-                turns.flatten(3),
-                root,
-                root_spread.clamp(-4.0, 3.0) - 3.0,
-                contacts,
-            ],
-            dim=-1,
+            [places.flatten(3), spreads, turns.flatten(3), root, root_spread, contacts, up], dim=-1
         )
         assert out.shape[-1] == OUTPUTS
         return out.reshape(batch, count, FRAMES_PER_TOKEN * OUTPUTS)

@@ -86,6 +86,7 @@ class Batch:
     turns: Tensor  # (B, T, 22, 3, 3) world rotations
     root: Tensor  # (B, T, 3) as layout.ROOT
     contacts: Tensor  # (B, T, 4) 0 or 1
+    up: Tensor  # (B, T, 3) unit vector against gravity
     offsets: Tensor  # (B, 22, 3) bones at rest
     # What evaluation needs beyond it.
     camera_from_virtual: Tensor  # (B, T, 3, 3)
@@ -254,6 +255,7 @@ class Synthesis:
             turns=turn.transpose(-1, -2)[:, :, None] @ world,
             root=root,
             contacts=contacts,
+            up=torch.einsum("btji,bj->bti", turn, camera[:, :, 1]),
             offsets=bodies.offsets,
             camera_from_virtual=turn,
             spread=spread,

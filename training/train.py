@@ -32,11 +32,15 @@ class TrainOptions:
     """One run."""
 
     minutes: float = 170.0
-    windows: int = 64
-    frames: int = 40
-    peak: float = 1.0e-3
-    warm_up: int = 300  # steps
-    decay: float = 0.3  # last share of the time in which the rate falls to nothing
+    # Frames of one window are much alike: poses and cameras are learnt from many short windows,
+    # motion from long ones in the last part.
+    batch: int = 2560  # frames
+    short: int = 16
+    long: int = 48
+    long_share: float = 0.4  # of the time
+    peak: float = 4.0e-4
+    warm_up: int = 150  # steps
+    decay: float = 0.8  # last share of the time in which the rate falls to nothing
     weight_decay: float = 0.02
     average: float = 0.998  # of the weights that are kept (exponential moving average)
     seed: int = 20
@@ -93,7 +97,10 @@ def train(
         step, spent = int(state["step"]), float(state["spent"])
         print(f"goes on from step {step}, {spent / 60:.0f} minutes in", flush=True)
     elif begin is not None:
-        model.load_state_dict(torch.load(begin, map_location=device, weights_only=True)["average"])
+        # An older network may lack the newest heads.
+        weights = torch.load(begin, map_location=device, weights_only=True)["average"]
+        missing = model.load_state_dict(weights, strict=False)
+        print(f"begins from {begin}; new: {missing.missing_keys}", flush=True)
         average.load_state_dict(model.state_dict())
     # The samples after a resumption are others than before it.
     data = Synthesis(motion, variety=variety, seed=options.seed + step)
@@ -102,13 +109,15 @@ def train(
     saved = measured = began
     parts: dict[str, float] = {}
     while spent < options.minutes * 60.0:
-        now = rate(options, step, spent / (options.minutes * 60.0))
+        share = spent / (options.minutes * 60.0)
+        now = rate(options, step, share)
         for group in optimiser.param_groups:
             group["lr"] = now
-        batch = data.batch(options.windows, options.frames)
+        frames = options.long if share > 1.0 - options.long_share else options.short
+        batch = data.batch(options.batch // frames, frames)
         with torch.autocast(device, dtype=torch.bfloat16):
             found = model(tokens(batch.inputs).to(device))
-        total, new = loss(Prediction.of(found.cpu()), batch, calm=calm(spent / (options.minutes * 60.0)))
+        total, new = loss(Prediction.of(found.cpu()), batch, calm=calm(share))
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -124,8 +133,8 @@ def train(
         spent = resumed + time.monotonic() - began
         if step % 50 == 0:
             line = {"step": step, "minutes": round(spent / 60, 2), "rate": now, "norm": float(norm)}
-            frames = step * options.windows * options.frames
-            line |= {"frames": frames} | {name: round(value, 5) for name, value in parts.items()}
+            line |= {"frames": step * options.batch, "window": frames}
+            line |= {name: round(value, 5) for name, value in parts.items()}
             log.write(json.dumps(line) + "\n")
             log.flush()
             print(line, flush=True)
@@ -147,7 +156,7 @@ def train(
                 "model": asdict(model_options),
                 "variety": asdict(variety),
                 "steps": step,
-                "frames": step * options.windows * options.frames,
+                "frames": step * options.batch,
                 "fps": layout.FPS,
             },
             indent=1,

@@ -32,4 +32,5 @@ TURNS: Final = slice(SPREADS.stop, SPREADS.stop + 6 * JOINTS)  # first two colum
 ROOT: Final = slice(TURNS.stop, TURNS.stop + 3)  # pelvis: x, y in spreads; log of depth times spread
 ROOT_SPREAD: Final = slice(ROOT.stop, ROOT.stop + 1)  # log scale of the error of the log depth
 CONTACTS: Final = slice(ROOT_SPREAD.stop, ROOT_SPREAD.stop + 4)  # logits: left heel, toe, right heel, toe
-OUTPUTS: Final = CONTACTS.stop
+UP: Final = slice(CONTACTS.stop, CONTACTS.stop + 3)  # against gravity, of any length
+OUTPUTS: Final = UP.stop
