@@ -167,7 +167,7 @@ def test_nobody_sees_a_face_from_behind() -> None:
         visible = (~covered).expand(points.shape[:3])
         _, certainty = corrupted(points, visible=visible, size_px=torch.full((200,), 500.0))
         shares.append(float((certainty[..., INDEX["chin"]] > 0).float().mean()))
-    assert shares[0] > 0.75
+    assert shares[0] > 0.65
     assert shares[1] < 0.15
 
 
