@@ -76,6 +76,7 @@ class Leg:
     toes: Array | None  # (N, 3, 3) the same
     shape: Foot
     contact: Array  # (N, 2) heel and toe, 0 to 1
+    source: Array  # (N, 2, 3) the source's own heel and ball, at the rig's size: whether they stand or go
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,13 +173,12 @@ def _stand(leg: Leg, spans: Sequence[Span], fps: float, floor: float, options: C
             leg.contact[:, k], spans=spans, on=options.on, off=options.off,
             shortest=shortest, join=int(options.join_s * fps),
         )  # fmt: skip
-        path = leg.ankle + leg.foot @ leg.shape.offset(point)
         found[point] = [
             part
             for span in contact
             for part in runs.standing(
                 span,
-                path,
+                leg.source[:, k],
                 drift=options.drift * length,
                 settled=options.settled * length,
                 shortest=shortest,

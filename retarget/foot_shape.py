@@ -6,9 +6,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..inference.skeleton import INDEX
 from .body_frame import Body
 from .bone_map import BoneMap
 from .contacts import Foot
+from .motion import Motion
 from .rig import Rig
 
 Array = NDArray[np.float64]
@@ -50,6 +52,18 @@ def foot_shape(rig: Rig, bone_map: BoneMap, body: Body, side: str) -> Foot | Non
     )
     ahead = flat * (1.0 + _TIP_AHEAD) if tip is None else tip * (1.0, 1.0, 0.0)
     return Foot(heel, ball, toe_joint=end, tip=down + ahead)
+
+
+def source_soles(motion: Motion, side: str) -> Array:
+    """Where the source's own heel and ball are (N, 2, 3), under ankle and toes; world, metres."""
+    ankle, toes = INDEX[f"{side}_ankle"], INDEX[f"{side}_foot"]
+    rest = motion.rest_joints
+    flat = (rest[toes] - rest[ankle]) * (1.0, 1.0, 0.0)
+    down = np.array([0.0, 0.0, -rest[ankle, 2]])
+    points = np.stack([down - _HEEL_BACK * flat, down + flat])
+    return np.asarray(
+        motion.joints[:, ankle, None] + points @ np.swapaxes(motion.rotations[:, ankle], -1, -2)
+    )
 
 
 def _ahead(rig: Rig, body: Body, bone: int, ankle: int, *, low: float, high: float) -> Array | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .bone_map import SIDES
 from .contacts import ContactOptions, Hold, Leg, hold_feet
-from .foot_shape import foot_shape
+from .foot_shape import foot_shape, source_soles
 from .hands import Arm, hold_hands
 from .ik import Bent
 from .motion import Motion
@@ -103,6 +103,7 @@ def read_leg(solved: Solved, motion: Motion, side: str, travelled: Array | None 
         toes=None if toes is None or toes in ready.kept else upright_turn(solved, toes),
         shape=shape,
         contact=motion.contact[:, column : column + 2],
+        source=source_soles(motion, side) * ready.body.units * ready.rig.scale,
     )  # fmt: skip
 
 
