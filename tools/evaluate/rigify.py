@@ -46,17 +46,13 @@ def measure(folder: Path, say: Callable[[str], None]) -> tuple[dict[str, float],
     if not found:
         return {}, [f"retarget.rigify: needs the motions of {folder}"]
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    rigify.enable()
-    try:
-        errors = []
-        for kind in KINDS:
-            armature = rigify.generated(kind)
-            for name, motion in found.items():
-                off = _errors(armature, motion)
-                say(f"  rigify {kind:6} {name:6} mean {off.mean():.3f} max {off.max():.3f} degrees")
-                errors.append(off)
-    finally:
-        rigify.disable()
+    errors = []
+    for kind in KINDS:
+        armature = rigify.generated(kind)
+        for name, motion in found.items():
+            off = _errors(armature, motion)
+            say(f"  rigify {kind:6} {name:6} mean {off.mean():.3f} max {off.max():.3f} degrees")
+            errors.append(off)
     return {
         "retarget.rigify_direction_mean_deg": round(max(float(off.mean()) for off in errors), 3),
         "retarget.rigify_direction_max_deg": round(max(float(off.max()) for off in errors), 3),

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import bpy
 import numpy as np
 import pytest
@@ -13,14 +11,9 @@ from scipy.spatial.transform import Rotation
 from rotocap.tests.rigs import rigify
 
 
-@pytest.fixture(params=["basic", "human"])
-def rig(request: pytest.FixtureRequest, scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
-    rigify.enable()
-    yield rigify.generated(request.param)
-    rigify.disable()
-
-
-def test_controls_are_found_and_move_as_we_say(rig: bpy.types.Object, module) -> None:
+@pytest.mark.parametrize("kind", ["basic", "human"])
+def test_controls_are_found_and_move_as_we_say(kind: str, scene: bpy.types.Scene, module) -> None:
+    rig = rigify.generated(kind)
     numbers = module("addon.rig_reader").read_rig(rig)
     found = module("retarget.automap").search(numbers)
     bone_map = found.bone_map
@@ -57,11 +50,7 @@ def test_controls_are_found_and_move_as_we_say(rig: bpy.types.Object, module) ->
 
 @pytest.mark.parametrize("kind", ["basic", "human"])
 def test_meta_rigs_are_found(kind: str, scene: bpy.types.Scene, module) -> None:
-    rigify.enable()
-    try:
-        numbers = module("addon.rig_reader").read_rig(rigify.metarig(kind))
-    finally:
-        rigify.disable()
+    numbers = module("addon.rig_reader").read_rig(rigify.metarig(kind))
     found = module("retarget.automap").search(numbers)
     assert (found.bone_map.preset, found.bone_map.score) == (f"rigify_{kind}", 1.0)
     assert found.notes == ()
