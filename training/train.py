@@ -44,6 +44,7 @@ class TrainOptions:
     weight_decay: float = 0.02
     average: float = 0.998  # of the weights that are kept (exponential moving average)
     seed: int = 20
+    log_every: int = 50  # steps
     save_every_s: float = 120.0
     measure_every_s: float = 600.0
 
@@ -131,7 +132,7 @@ def train(
         step += 1
         parts = {name: 0.98 * parts.get(name, value) + 0.02 * value for name, value in new.items()}
         spent = resumed + time.monotonic() - began
-        if step % 50 == 0:
+        if step % options.log_every == 0:
             line = {"step": step, "minutes": round(spent / 60, 2), "rate": now, "norm": float(norm)}
             line |= {"frames": step * options.batch, "window": frames}
             line |= {name: round(value, 5) for name, value in parts.items()}
