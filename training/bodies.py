@@ -20,7 +20,7 @@ from ..inference.skeleton import BODY_JOINT_COUNT, INDEX, PARENTS, rest_joints
 _GROUP_SPREAD = {"hips": 0.10, "torso": 0.05, "shoulders": 0.08, "head": 0.05, "foot": 0.06, "hand": 0.06}
 _USUAL_SPREAD = 0.055
 _CROWN = 0.167  # metres from the head joint to the crown of the template
-_POINT_SPREAD = 0.010  # metres: how far the place that a detector means differs between people
+_POINT_SPREAD = 0.004  # metres: what people differ in beyond the detector's errors
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from ..inference.skeleton import BODY_JOINT_COUNT, INDEX, MIRROR, PARENTS
 from . import rotations
 from .bodies import Bodies
 from .detector_errors import ErrorModel
+from .detector_errors.occlusion import hidden
 from .motion_data import MotionSet
 
 _UPPER: Final = [
@@ -50,14 +51,6 @@ _FLEXION: Final = {
 _SWAY_FRAMES: Final = 32  # knots of a smooth offset lie so far apart
 _CONTACT_SPEED: Final = 0.35  # metres a second
 _CONTACT_HEIGHT: Final = 0.06  # metres above the lowest place of that point
-# What hides points: segments between joints, and their radius in metres.
-_CAPSULES: Final = (
-    ("pelvis", "spine3", 0.12), ("spine3", "neck", 0.10), ("head", "head", 0.10),
-    ("left_hip", "left_knee", 0.075), ("right_hip", "right_knee", 0.075),
-    ("left_knee", "left_ankle", 0.05), ("right_knee", "right_ankle", 0.05),
-    ("left_shoulder", "left_elbow", 0.045), ("right_shoulder", "right_elbow", 0.045),
-    ("left_elbow", "left_wrist", 0.035), ("right_elbow", "right_wrist", 0.035),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +207,7 @@ class Synthesis:
     # Pictures.
 
     def _seen(self, world: Tensor, joints: Tensor, bodies: Bodies) -> Batch:
-        count = len(joints)
+        count, frames = joints.shape[:2]
         contacts = _contacts(world, joints, bodies)
         camera, tangent = self._cameras(count)
         middle = joints[:, :, 0].mean(dim=1)
@@ -228,11 +221,20 @@ class Synthesis:
         inside &= self._not_cut_off(flat, joints)
         if self.variety.errors:
             size = layout.STATURE / joints[:, :, 0, 2].mean(dim=1)
-            visible = ~_hidden(points, joints)
+            # What the body hides changes little from one frame to the next.
+            every = slice(None, None, 2)
+            covered = hidden(points[:, every], joints[:, every], world[:, every])
+            visible = ~covered.repeat_interleave(2, dim=1)[:, :frames]
+            bounds = torch.stack([-tangent, tangent], dim=1) / size[:, None, None]
             pixels = size / (2.0 * tangent[:, 1]) * self._uniform(count, 480.0, 1080.0)
             unit = size[:, None, None, None]
             detected, certainty = self.errors.corrupt(
-                flat / unit, visible, inside=inside, size_px=pixels, generator=self.generator
+                flat / unit,
+                visible,
+                inside=inside,
+                bounds=bounds,
+                size_px=pixels,
+                generator=self.generator,
             )
             flat = detected * unit
         else:
@@ -348,23 +350,3 @@ def _contacts(world: Tensor, joints: Tensor, bodies: Bodies) -> Tensor:
         speed[:, 1:], speed[:, 0] = step, step[:, 0]
     low = feet[..., 1] - feet[..., 1].min(dim=1, keepdim=True).values < _CONTACT_HEIGHT
     return ((speed < _CONTACT_SPEED) & low).float()
-
-
-def _hidden(points: Tensor, joints: Tensor) -> Tensor:
-    """Points (B, T, P) behind a capsule of the body, as the camera sees it."""
-    depth = points[..., 2].clamp(min=0.1)
-    flat = points[..., :2] / depth[..., None]
-    out = torch.zeros(points.shape[:3], dtype=torch.bool)
-    anchors = torch.tensor(ANCHORS)
-    for first, last, radius in _CAPSULES:
-        a, b = joints[:, :, None, INDEX[first]], joints[:, :, None, INDEX[last]]
-        own = (anchors == INDEX[first]) | (anchors == INDEX[last])
-        flat_a, flat_b = a[..., :2] / a[..., 2:].clamp(min=0.1), b[..., :2] / b[..., 2:].clamp(min=0.1)
-        way = flat_b - flat_a
-        along = ((flat - flat_a) * way).sum(-1) / (way**2).sum(-1).clamp(min=1e-9)
-        along = along.clamp(0.0, 1.0)
-        nearest = flat_a + along[..., None] * way
-        front = torch.lerp(a[..., 2], b[..., 2], along)
-        close = ((flat - nearest) ** 2).sum(-1) < (radius / front.clamp(min=0.1)) ** 2
-        out |= close & (front < depth - radius) & ~own
-    return out
