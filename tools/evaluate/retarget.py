@@ -92,12 +92,15 @@ def measure(folder: Path, say: Callable[[str], None]) -> tuple[Figures, list[str
             _contacts(own, solved, motion, f"{target.name}, {name}")
         _merge(tally, own)
         say(f"retarget {target.name:20} {_row(own)}")
+    odd = Tally()
     for target in varied():
         own = Tally()
         for name, motion in found.items():
             _contacts(own, solve(motion, target.rig, target.bone_map), motion, f"{target.name}, {name}")
-        _merge(tally, own)
+        _merge(odd, own)
         say(f"retarget {target.name:20} {_row(own)}")
+    for key, worst in odd.worst.items():
+        tally.add(key.replace("retarget.", "retarget.odd_legs."), *worst)
     for first, second in zip(everyone, everyone[1:] + everyone[:1], strict=True):
         for name, motion in found.items():
             where = f"{first.name} to {second.name} and back, {name}"
