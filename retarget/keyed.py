@@ -131,8 +131,11 @@ def held_shares(rig: Rig, bone_map: BoneMap, holds: Sequence[Hold], count: int) 
     for hold in holds:
         side, limb = hold.limb.split("_")
         ends = ("foot", "toes") if limb == "leg" else ("hand",)
-        for role in (f"{side}_{end}" for end in ends):
-            at = rig.index(bone_map[role][-1]) if role in bone_map else -1
+        names = [bone_map[f"{side}_{end}"][-1] for end in ends if f"{side}_{end}" in bone_map]
+        if hold.limb in bone_map.ik:
+            names.append(bone_map.ik[hold.limb].control)
+        for name in names:
+            at = rig.index(name)
             while at >= 0:
                 share = out.setdefault(rig.bones[at].name, np.ones(count))
                 share[hold.first : hold.last + 1] = _HELD

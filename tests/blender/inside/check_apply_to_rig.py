@@ -212,7 +212,7 @@ def test_what_has_no_limbs_is_refused_with_what_it_needs(scene, known_motion, kn
     bpy.ops.object.mode_set(mode="OBJECT")
     scene.rotocap.take = str(known_take(known_motion()))
     with pytest.raises(
-        RuntimeError, match="cannot tell how it stands: .* a left and a right thigh or upper arm; add them"
+        RuntimeError, match=r"cannot tell how it stands: .* a left and a right thigh or upper arm; add them"
     ):
         bpy.ops.rotocap.apply_to_armature()
     assert robot.animation_data is None
