@@ -4,7 +4,10 @@
     python -m rotocap.tools.bench_keys [--frames 10000] [--out build/bench.json]
 
 Prints the best and the median of five runs, and merges into the file: `keys.write_s` (the
-median; the F-curves alone) and `keys.apply_s` (a whole motion: resampling, rest pose, keys).
+median; the F-curves alone), `keys.apply_s` (a whole motion: resampling, rest pose, keys), and how
+many times as long Blender's own ways take for a key: `keys.vs_keyframe_insert` and `keys.vs_bake`
+(nla.bake). These run in turns with ours on a few hundred frames, where they are still at their
+best: the time for one key of `keyframe_insert` grows with the keys that are there.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from ..retarget.timeline import on_scene_frames
 
 ROOT = Path(__file__).resolve().parents[1]
 _RUNS = 5
+_TURNS = 3
 
 
 def write_curves(armature: bpy.types.Object, quaternions: np.ndarray) -> float:
@@ -55,9 +59,57 @@ def apply_motion(armature: bpy.types.Object, sequence: SmplxSequence) -> float:
     return seconds
 
 
-def _forget(armature: bpy.types.Object, action: bpy.types.Action) -> None:
+def against_blender(armature: bpy.types.Object, quaternions: np.ndarray, *, short: int) -> dict[str, float]:
+    """How many times as long as ours `keyframe_insert` and `nla.bake` take for a key; medians of turns."""
+    count = JOINT_COUNT * 4
+    inserted, baked = [], []
+    for _ in range(_TURNS):
+        ours = write_curves(armature, quaternions) / (len(quaternions) * count)
+        inserted.append(insert_keys(armature, quaternions[:short]) / (short * count) / ours)
+        baked.append(bake(armature, quaternions[:short]) / (short * count) / ours)
+    return {"keys.vs_keyframe_insert": statistics.median(inserted), "keys.vs_bake": statistics.median(baked)}
+
+
+def insert_keys(armature: bpy.types.Object, quaternions: np.ndarray) -> float:
+    """Seconds to set (N, 55, 4) bone by bone and frame by frame, as scripts usually do."""
+    bones = [armature.pose.bones[name] for name in JOINT_NAMES]
+    begin = time.perf_counter()
+    for row, pose in enumerate(quaternions):
+        for bone, quaternion in zip(bones, pose, strict=True):
+            bone.rotation_quaternion = quaternion
+            bone.keyframe_insert("rotation_quaternion", frame=row + 1)
+    seconds = time.perf_counter() - begin
+    _forget(armature, armature.animation_data.action)
+    return seconds
+
+
+def bake(armature: bpy.types.Object, quaternions: np.ndarray) -> float:
+    """Seconds of nla.bake for the same rotations, played by a track of ours."""
+    channels = Channels("bench", armature)
+    frames = np.arange(1, len(quaternions) + 1)
+    kinds = keys.interpolation(len(frames), ((0, len(frames) - 1),))
+    for joint, name in enumerate(JOINT_NAMES):
+        path = f'pose.bones["{name}"].rotation_quaternion'
+        keys.write(channels, path, quaternions[:, joint], frames=frames, kinds=kinds, group=name)
+    tracks.play(armature, channels, track="bench")
+    bpy.context.view_layer.objects.active = armature
+    armature.select_set(True)
+    bpy.ops.object.mode_set(mode="POSE")
+    begin = time.perf_counter()
+    bpy.ops.nla.bake(
+        frame_start=1, frame_end=len(frames), only_selected=False, visual_keying=False,
+        bake_types={"POSE"}, channel_types={"ROTATION"},
+    )  # fmt: skip
+    seconds = time.perf_counter() - begin
+    bpy.ops.object.mode_set(mode="OBJECT")
+    _forget(armature, *bpy.data.actions)
+    return seconds
+
+
+def _forget(armature: bpy.types.Object, *actions: bpy.types.Action) -> None:
     armature.animation_data_clear()
-    bpy.data.actions.remove(action)
+    for action in actions:
+        bpy.data.actions.remove(action)
 
 
 def random_motion(frames: int) -> SmplxSequence:
@@ -77,6 +129,7 @@ def random_motion(frames: int) -> SmplxSequence:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench_keys", description=__doc__.split("\n")[0])
     parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--short", type=int, default=300, help="frames for Blender's own ways (300)")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     options = parser.parse_args(arguments)
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -90,6 +143,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Blender {bpy.app.version_string}, {options.frames} frames x {JOINT_COUNT} bones x 4 channels")
     for name, runs in (("keys.write_s", written), ("keys.apply_s", applied)):
         print(f"{name:14} median {statistics.median(runs):6.2f} s   best {min(runs):6.2f} s")
+    figures |= against_blender(armature, quaternions, short=options.short)
+    ratios = [f"{name} {figures[name]:.0f}" for name in ("keys.vs_keyframe_insert", "keys.vs_bake")]
+    print(f"times as long for a key, theirs on {options.short} frames: {', '.join(ratios)}")
     merge(options.out, {name: round(value, 4) for name, value in figures.items()})
     return 0
 

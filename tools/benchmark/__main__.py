@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speed and memory, into build/bench.json as flat keys.
 
-    python -m rotocap.tools.benchmark [--only capture solve worker graphs keys] [--minutes 20]
+    python -m rotocap.tools.benchmark [--only capture solve worker graphs keys retarget] [--minutes 20]
 
 Ratios are measured in turns within one run, so that a busy machine is busy for both.
 """
@@ -23,7 +23,7 @@ BUILD = ROOT / "build"
 MEDIA = ROOT.parent / "shared" / "media"
 CLIP = "sports2d_lateral_raise_720p.mp4"
 SAMPLE = ROOT / "tests" / "data" / "sample" / "sample.mp4"
-PARTS = ("capture", "solve", "worker", "graphs", "keys")
+PARTS = ("capture", "solve", "worker", "graphs", "keys", "retarget")
 
 
 def main() -> int:
@@ -48,6 +48,8 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "rotocap.tools.bench_graphs"], check=True)
     if "keys" in options.only:
         subprocess.run([sys.executable, "-m", "rotocap.tools.bench_keys"], check=True)
+    if "retarget" in options.only:
+        subprocess.run([sys.executable, "-m", "rotocap.tools.bench_retarget"], check=True)
     if "capture" in options.only:
         _merge(speed.against_holistic(clip, frames=options.frames, rounds=options.rounds, say=_say))
     if "solve" in options.only:
