@@ -30,6 +30,7 @@ from ..retarget.solve import RetargetOptions, solve
 from ..retarget.timeline import Timeline
 from . import keys, rig_map, rig_ready, tracks
 from .blender_versions import Channels
+from .rig_follow import with_followed
 from .rig_reader import read_rig
 from .scene_from_take import scene_fps, timeline_of
 
@@ -96,6 +97,7 @@ def retarget(
         search = rig_map.find(rig)
         bone_map, found = search.bone_map, search.notes
     bone_map.check(rig)
+    rig = with_followed(armature, rig, bone_map, ik=settings.limbs == "ik")
     timeline = timeline_of(scene, sequence, subframes=settings.subframes)
     motion = Motion.from_sequence(sequence, timeline, fps=scene_fps(scene))
     transferred = solve(motion, rig, bone_map, settings.transfer)
