@@ -88,7 +88,9 @@ def _by_blender(
             f"Blender's own {kind.upper()} exporter ({_EXPORTERS[kind]}) cannot be enabled; "
             "install it in Preferences > Add-ons"
         )
-    with _only(scene, [armature, *meshes_on(scene, armature)], armature), _range(scene, first, last):
+    meshes = meshes_on(scene, armature)
+    with _only(scene, [armature, *meshes], armature), _range(scene, first, last):
+        _show(scene, meshes, first, last)
         if kind == "fbx":
             bpy.ops.export_scene.fbx(
                 filepath=str(path), use_selection=True, object_types={"ARMATURE", "MESH"},
@@ -100,8 +102,20 @@ def _by_blender(
             bpy.ops.export_scene.gltf(
                 filepath=str(path), export_format="GLB", use_selection=True, export_animations=True,
                 export_animation_mode="SCENE", export_frame_range=True, export_force_sampling=True,
-                export_optimize_animation_size=False,
+                export_optimize_animation_size=False, export_current_frame=True,
             )  # fmt: skip
+
+
+def _show(scene: bpy.types.Scene, meshes: list[bpy.types.Object], first: int, last: int) -> None:
+    """Go to a frame that shows the meshes: the GLB exporter leaves out what is hidden at the current one.
+
+    A body is hidden before its person is there, so that is not frame 0, where the exporter would look.
+    """
+    for frame in range(first, last + 1):
+        scene.frame_set(frame)
+        if not any(mesh.hide_viewport for mesh in meshes):
+            return
+    scene.frame_set(first)
 
 
 def meshes_on(scene: bpy.types.Scene, armature: bpy.types.Object) -> list[bpy.types.Object]:
