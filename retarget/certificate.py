@@ -58,7 +58,9 @@ class Certificate:
     unmatched: Sequence[str]  # roles of the body without a bone
     not_written: Sequence[str]  # mapped bones that constraints, drivers or locks keep
     limbs: Mapping[str, Measure]  # direction against the source, before contacts, degrees
-    corrected: Mapping[str, Measure]  # the same in the end, degrees
+    corrected: Mapping[
+        str, Measure
+    ]  # the same in the end, without fingers, degrees; none if all is as before
     reach: Mapping[str, Measure]  # hand or foot from where it should be held, mm
     contacts: int  # how many places are held
     held: float  # share of the frames in contact that are held; the rest is shuffling, arriving, leaving
@@ -149,7 +151,7 @@ def _lines(c: Certificate) -> Iterator[str]:
             f"Direction: at most {c.mean_angle:.2f} degrees on average, {worst.largest:.2f} at worst "
             f"({name}, frame {worst.frame})"
         )
-    if c.contacts:
+    if c.contacts and c.corrected:
         name, worst = max(c.corrected.items(), key=lambda item: item[1].largest)
         yield (
             f"Contacts: {c.contacts} places held, {100 * c.held:.0f} % of the frames in contact; "

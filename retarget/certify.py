@@ -13,7 +13,7 @@ from ..inference.skeleton import BODY_JOINT_COUNT
 from .bone_map import BODY_ROLES, SIDES
 from .certificate import Certificate, Jump, Limit, Measure
 from .contacts import Hold, Leg
-from .grounding import Grounded, floor_height, limb_bends, limb_joints, read_leg
+from .grounding import Grounded, floor_height, limb_bends, limb_joints, read_leg, sample_rate
 from .motion import Motion
 from .posed import Posed
 from .segments import direction_errors, rotation_angle
@@ -46,7 +46,7 @@ def certify(
     holds = list(grounded.holds) if grounded is not None else []
     travelled = grounded.travelled if grounded is not None else np.zeros((len(motion), 3))
     before = direction_errors(transferred, motion)
-    after = before if end is transferred else direction_errors(end, motion)
+    after = {} if end is transferred else direction_errors(end, motion, fingers=False)
     return Certificate(
         rig=ready.rig.name,
         frames=len(frames),
@@ -177,7 +177,7 @@ def _jumps(end: Solved, motion: Motion, frames: list[int]) -> list[Jump]:
     body = motion.rotations[:, :BODY_JOINT_COUNT]
     source = np.degrees(rotation_angle(np.swapaxes(body[:-1], -1, -2) @ body[1:])).max(axis=-1)
     found = []
-    limit = np.maximum(JUMP / motion.fps, 2.0 * source)
+    limit = np.maximum(JUMP / sample_rate(motion), 2.0 * source)
     for name in names:
         q = end.rotations[name]
         dots = np.abs(np.sum(q[1:] * q[:-1], axis=-1))

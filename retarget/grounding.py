@@ -46,11 +46,18 @@ def floor_height(ready: Plan) -> float:
     return float(ready.rig.world[2, 3] + ready.rig.scale * ready.body.floor)
 
 
+def sample_rate(motion: Motion) -> float:
+    """Poses a second: the scene's rate, or that of a capture whose own times were kept."""
+    steps = np.diff(np.asarray(motion.frames, dtype=np.float64))
+    return float(motion.fps / np.median(steps)) if len(steps) else motion.fps
+
+
 def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None) -> Grounded:
     """Hold feet (and hands) of a transferred motion where the source has them rest."""
     options = options or ContactOptions()
     ready = solved.plan
     floor = floor_height(ready)
+    rate = sample_rate(motion)
     travelled = _travelled(solved, motion)
     holds: list[Hold] = []
     targets: dict[str, Array] = {}
@@ -62,7 +69,7 @@ def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None
     turns = dict(solved.turns)
     along = solved.path
     if legs and len(motion):
-        held = hold_feet(legs, spans=motion.spans, fps=motion.fps, floor=floor, options=options)
+        held = hold_feet(legs, spans=motion.spans, fps=rate, floor=floor, options=options)
         along = replace(along, hips=along.hips + held.shift @ ready.rig.turn / ready.rig.scale)
         for limb, foot in held.legs.items():
             side = limb.split("_")[0]
@@ -78,7 +85,7 @@ def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None
         arms = {
             f"{side}_arm": arm for side in SIDES if (arm := _arm(solved, motion, side, travelled)) is not None
         }
-        for limb, hand in hold_hands(arms, spans=motion.spans, fps=motion.fps, options=options).items():
+        for limb, hand in hold_hands(arms, spans=motion.spans, fps=rate, options=options).items():
             _bend(turns, solved, limb.split("_")[0], _PARTS["arm"][:2], hand.bent)
             holds += hand.holds
             targets[limb] = hand.target - travelled

@@ -31,14 +31,14 @@ _UP = np.array([0.0, 0.0, 1.0])
 _FLAT = np.array([1.0, 1.0, 0.0])
 
 
-def direction_errors(solved: Solved, motion: Motion) -> dict[str, Array]:
+def direction_errors(solved: Solved, motion: Motion, *, fingers: bool = True) -> dict[str, Array]:
     """Angle (N,) in degrees between each mapped limb of the rig and the source's, in the world.
 
     Fingers as `left_index`, `left_index.2`; `left_palm` is the way the palm faces, `left_foot` where
     the foot points and `left_sole` how its sole lies, both beyond rest; `chest` and `head` are turns
     beyond rest, since a character's trunk has its own posture.
     """
-    return {name: angle(mine, theirs) for name, mine, theirs in _pairs(solved, motion)} | dict(
+    return {name: angle(mine, theirs) for name, mine, theirs in _pairs(solved, motion, fingers)} | dict(
         _turns(solved, motion)
     )
 
@@ -49,7 +49,7 @@ def angle(a: Array, b: Array) -> Array:
     return np.asarray(np.degrees(np.arctan2(sine, np.sum(a * b, axis=-1))))
 
 
-def _pairs(solved: Solved, motion: Motion) -> Iterator[tuple[str, Array, Array]]:
+def _pairs(solved: Solved, motion: Motion, fingers: bool) -> Iterator[tuple[str, Array, Array]]:
     rig, bones = solved.plan.rig, solved.plan.bone_map
     for side in SIDES:
         for part, ends, start_joint, end_joint in _LIMBS:
@@ -58,11 +58,13 @@ def _pairs(solved: Solved, motion: Motion) -> Iterator[tuple[str, Array, Array]]
                 continue
             mine = _line(solved, bones[f"{side}_{part}"][0], bones[f"{side}_{end}"][0])
             yield f"{side}_{part}", mine, _source(motion, f"{side}_{start_joint}", f"{side}_{end_joint}")
-        yield from _hand(solved, motion, side)
+        yield from _hand(solved, motion, side, FINGERS if fingers else ())
         yield from _foot(solved, motion, side, rig, bones)
 
 
-def _hand(solved: Solved, motion: Motion, side: str) -> Iterator[tuple[str, Array, Array]]:
+def _hand(
+    solved: Solved, motion: Motion, side: str, fingers: tuple[str, ...]
+) -> Iterator[tuple[str, Array, Array]]:
     bones = solved.plan.bone_map
     hand, wrist = bones.first(f"{side}_hand"), f"{side}_wrist"
     if hand is None:
@@ -81,7 +83,7 @@ def _hand(solved: Solved, motion: Motion, side: str) -> Iterator[tuple[str, Arra
             _source(motion, wrist, f"{side}_{first}1"), _source(motion, wrist, f"{side}_{last}1")
         )
         yield f"{side}_palm", mine, theirs
-    for finger in FINGERS:
+    for finger in fingers:
         names = bones[f"{side}_{finger}"]
         if len(names) != 3:  # other numbers of bones share the joints' turns: no bone has a joint of its own
             continue

@@ -254,12 +254,14 @@ def test_the_envelope_is_nowhere_below() -> None:
 
 
 def test_seconds_mean_the_same_at_any_rate(rigs: dict[str, Target]) -> None:
-    """At 60 frames a second the same walk is held at the same places."""
+    """At 60 frames a second, and at a capture's own times, the same walk is held at the same places."""
     slow, fast = walk(frames=18), walk(frames=36)
+    between = replace(fast, frames=1.0 + 0.5 * np.arange(len(fast)))
     fast = replace(fast, fps=2 * FPS)
     places = []
-    for motion in (slow, fast):
+    for motion in (slow, fast, between):
         grounded = ground(transferred(motion, rigs["vroid, long legs"]), motion)
         places.append(np.array([hold.place for hold in grounded.holds]))
     assert places[0].shape == places[1].shape
     assert np.abs(places[0] - places[1]).max() < 0.02
+    np.testing.assert_allclose(places[1], places[2])
