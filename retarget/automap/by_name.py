@@ -17,6 +17,7 @@ from .tree import Tree
 Roles = dict[str, tuple[int, ...]]
 
 ARM = ("collar", "upper_arm", "forearm", "hand")
+MOST_CALLED = 12  # bones that are looked at for one part
 LEG = ("thigh", "shank", "foot", "toes")
 
 
@@ -48,14 +49,16 @@ def _one(tree: Tree, said: Sequence[Said], role: str, side: str) -> Roles:
 
 def _limb(tree: Tree, said: Sequence[Said], side: str, parts: tuple[str, ...]) -> dict[str, int]:
     """Part -> bone, the reading that uses the words best."""
-    wanted = [
-        [
+    wanted = []
+    for part in parts:
+        called = [
             (k, s.parts[part])
             for k, s in enumerate(said)
             if part in s.parts and s.side == side and not (s.ignored or s.twist or s.metacarpal)
         ]
-        for part in parts
-    ]
+        # The surest, and of these the nearest to the body: clothes are named after limbs too.
+        called.sort(key=lambda one: (-one[1], sum(1 for _ in tree.ancestors(one[0]))))
+        wanted.append(called[:MOST_CALLED])
     best: tuple[float, dict[str, int]] = (0.0, {})
 
     def choose(at: int, last: int | None, score: float, chosen: dict[str, int]) -> None:

@@ -8,7 +8,7 @@ of a pair is the left one is decided elsewhere (`sides`): here they are just two
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 
 SHORTEST_LIMB = 0.18  # of the rig's size: fingers and ears are no limbs
 COSTLIEST = 40.0  # a body stranger than this is none
+LEAST_STRAIGHT = 0.35  # of a limb's length along its bones: hair and ropes curl more
+MOST_PAIRS = 40  # of chains that mirror each other, the longest ones
+MOST_TRIED = 40  # of the ways to take them as legs and arms, the likeliest ones
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,11 @@ class Body:
 
 def find_body(tree: Tree) -> Body | None:
     """The body that is most like a human one, or None."""
-    pairs = list(_pairs(tree))
+    pairs = _pairs(tree)
+    rough = [(_rough(tree, legs, arms), legs, arms) for legs in pairs for arms in pairs if legs is not arms]
+    likely = sorted((one for one in rough if one[0] < np.inf), key=lambda one: one[0])[:MOST_TRIED]
     best: tuple[float, Pair, Pair, Fit, Fit, Array] | None = None
-    for legs, arms in ((a, b) for a in pairs for b in pairs if a is not b):
+    for _, legs, arms in likely:
         found = _fits(tree, legs, arms)
         if found is not None and (best is None or found[0] < best[0]):
             best = (found[0], legs, arms, *found[1:])
@@ -84,20 +89,21 @@ def find_body(tree: Tree) -> Body | None:
     return _with_trunk(tree, legs.on, arms.on, both_legs, both_arms, up, cost)
 
 
-def _pairs(tree: Tree) -> Sequence[Pair]:
-    """Siblings with about the same chain, each long enough for a limb."""
-    found = []
+def _pairs(tree: Tree) -> list[Pair]:
+    """Siblings with about the same chain, each long and straight enough for a limb; the longest ones."""
+    found: list[tuple[float, Pair]] = []
     least = SHORTEST_LIMB * tree.size
     for bone, children in enumerate(tree.children):
         long = [c for c in children if tree.free[c] and tree.reach[c] >= least and tree.count[c] >= 3]
-        for first, second in combinations(long, 2):
-            a, b = (tree.longest_way(c)[:LONGEST_CHAIN] for c in (first, second))
-            if len(a) != len(b):
-                shorter = min(len(a), len(b))
-                a, b = a[:shorter], b[:shorter]
-            if len(a) >= 3 and _mirrored(tree, bone, a, b):
-                found.append(Pair(bone, (tuple(a), tuple(b))))
-    return found
+        ways = [tree.longest_way(c)[:LONGEST_CHAIN] for c in long]
+        straight = [tree.length(way[0], way[-1]) for way in ways]
+        kept = [k for k, c in enumerate(long) if straight[k] > LEAST_STRAIGHT * tree.reach[c]]
+        for first, second in combinations(kept, 2):
+            count = min(len(ways[first]), len(ways[second]))
+            a, b = ways[first][:count], ways[second][:count]
+            if count >= 3 and _mirrored(tree, bone, a, b):
+                found.append((straight[first] + straight[second], Pair(bone, (tuple(a), tuple(b)))))
+    return [pair for _, pair in sorted(found, key=lambda one: -one[0])[:MOST_PAIRS]]
 
 
 def _mirrored(tree: Tree, bone: int, first: list[int], second: list[int]) -> bool:
@@ -111,13 +117,31 @@ def _mirrored(tree: Tree, bone: int, first: list[int], second: list[int]) -> boo
     return apart > 0.05 * whole
 
 
-def _fits(tree: Tree, legs: Pair, arms: Pair) -> tuple[float, Fit, Fit, Array] | None:
-    """How human two pairs are as legs and arms: cost, joints and the direction up. None if they cannot be."""
+def _rough(tree: Tree, legs: Pair, arms: Pair) -> float:
+    """A quick guess of what `_fits` finds, to order what it tries; infinite if it cannot be a body."""
     leg_bones, arm_bones = ({bone for chain in pair.chains for bone in chain} for pair in (legs, arms))
     if leg_bones & arm_bones or legs.on in arm_bones or arms.on in leg_bones:
-        return None
-    if tree.common(legs.on, arms.on) is None:
-        return None
+        return float("inf")
+    starts, ends = (tree.heads[[chain[place] for chain in (*legs.chains, *arms.chains)]] for place in (0, -1))
+    trunk = 0.5 * (starts[2] + starts[3] - starts[0] - starts[1])
+    height = float(np.linalg.norm(trunk))
+    leg, arm = float(np.linalg.norm(ends[0] - starts[0])), float(np.linalg.norm(ends[2] - starts[2]))
+    if min(height, leg, arm) < 1e-6 or tree.common(legs.on, arms.on) is None:
+        return float("inf")
+    down = float((ends[0] - starts[0]) @ trunk) / (leg * height)
+    across = [ends[k] - ends[k + 1] for k in (0, 2)]
+    width = float(np.linalg.norm(across[0]) * np.linalg.norm(across[1]))
+    aligned = abs(float(across[0] @ across[1])) / width if width > 0.0 else 0.0
+    return float(
+        abs(np.log(arm / leg / 0.8))
+        + abs(np.log(height / leg / 0.56))
+        + 3.0 * (1.0 + down)
+        + 3.0 * (1.0 - aligned)
+    )
+
+
+def _fits(tree: Tree, legs: Pair, arms: Pair) -> tuple[float, Fit, Fit, Array] | None:
+    """How human two pairs are as legs and arms: cost, joints and the direction up. None if they cannot be."""
     points = [tree.heads[list(chain)] for chain in (*legs.chains, *arms.chains)]
     # A first idea of up, to find the joints by; then from the joints themselves.
     low, high = points[0][0] + points[1][0], points[2][0] + points[3][0]

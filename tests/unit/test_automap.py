@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -170,6 +171,23 @@ def test_a_users_own_preset_is_tried_too() -> None:
     own = presets.Preset("own", "Own", roles)
     assert map_bones(rig, [own]).preset == "own"
     assert map_bones(rig).preset is None
+
+
+def test_a_face_of_hundreds_of_bones_takes_no_time() -> None:
+    rig, right = build.rig("metahuman"), build.truth("metahuman")
+    head, random = rig.index("head"), np.random.default_rng(0)
+    face = []
+    for k in range(900):
+        place = rig.heads[head] + random.normal(0.0, 6.0, 3)
+        parent = head if k % 9 == 0 else len(rig.bones) + k - 1
+        face.append(Bone(f"FACIAL_L_Thing{k}", parent, place, place + np.array([0.0, 0.0, 1.0]), np.eye(3)))
+    whole = replace(rig, bones=(*rig.bones, *face))
+    started = time.process_time()
+    assert map_bones(whole).preset == "metahuman"
+    other, old = nameless(whole)
+    found = in_old_names(map_bones(other), old)
+    assert time.process_time() - started < 5.0
+    assert body_of(found) == body_of(right)
 
 
 def test_missing_parts_are_named() -> None:
