@@ -94,6 +94,7 @@ class _Aligner:
         self.rig, self.map, self.follows = rig, bone_map, follows
         self.body, self.rest = body, rest_joints
         self.turns: dict[str, Array] = dict.fromkeys(follows, body.axes)
+        self._least = 1e-6 / rig.scale  # what is shorter has no direction
         self.limbs: list[Limb] = []
         self.notes: list[str] = []
         self._tails: bool | None = None
@@ -129,7 +130,7 @@ class _Aligner:
             tries.append(tail - self.rig.heads[k])
         for offset in tries:
             length = float(np.linalg.norm(offset))
-            if not np.isfinite(length) or length < 1e-6 / self.rig.scale:
+            if not np.isfinite(length) or length < self._least:
                 continue
             if before is None or offset @ before >= length * np.cos(_PLAUSIBLE):
                 return np.asarray(offset / length)
@@ -190,7 +191,7 @@ class _Aligner:
         start = self.rig.heads[self.rig.index(bone)]
         for part in parts[1:]:
             end = self._head(f"{side}_{part}")
-            if end is not None and np.linalg.norm(end - start) > 1e-6 / self.rig.scale:
+            if end is not None and np.linalg.norm(end - start) > self._least:
                 source = self._joint(joints[part]) - self._joint(joints[parts[0]])
                 return Limb(role, bone, _unit(source), _unit(end - start))
         order = list(joints)
@@ -221,17 +222,18 @@ class _Aligner:
         roots, theirs = [], []
         for finger in FINGERS[1:]:
             root = self._head(f"{side}_{finger}")
-            if root is not None and np.linalg.norm(root - wrist) > 1e-6 / self.rig.scale:
+            if root is not None and np.linalg.norm(root - wrist) > self._least:
                 roots.append(root)
                 theirs.append(self._joint(f"{side}_{finger}1"))
-        middle = self._head(f"{side}_middle")
-        if middle is not None and roots:
-            source = self._joint(f"{side}_middle1") - source_wrist
-            target: Array | None = middle - wrist
+        source, middle = self._joint(f"{side}_middle1") - source_wrist, self._head(f"{side}_middle")
+        target: Array | None = None
+        if middle is not None:
+            target = middle - wrist
         elif roots:
             source, target = np.mean(theirs, axis=0) - source_wrist, np.mean(roots, axis=0) - wrist
-        else:
-            source, target = self._joint(f"{side}_middle1") - source_wrist, self._own_direction(bone, before)
+        if target is None or np.linalg.norm(target) <= self._least:
+            source = self._joint(f"{side}_middle1") - source_wrist
+            target = self._own_direction(bone, before)
         if target is None:
             self.turns[bone] = C_fore
             return C_fore
@@ -243,7 +245,7 @@ class _Aligner:
             across = (theirs[0] - theirs[-1], roots[0] - roots[-1])
         elif roots and thumb is not None:
             across = (self._joint(f"{side}_thumb1") - theirs[0], thumb - roots[0])
-        if across is not None and np.linalg.norm(np.cross(limb.target, across[1])) > 1e-6 / self.rig.scale:
+        if across is not None and np.linalg.norm(np.cross(limb.target, across[1])) > self._least:
             angle = angle_about(limb.target, C @ across[0], across[1])
             C = turn_about(limb.target, angle) @ C
         self._set(limb, C)
@@ -271,7 +273,7 @@ class _Aligner:
             follow = self.follows[bone]
             first = directions.get(follow.first, root)
             source = (1.0 - follow.weight) * first + follow.weight * directions[follow.second]
-            if target is not None and np.linalg.norm(target) > 1e-6 / self.rig.scale:
+            if target is not None and np.linalg.norm(target) > self._least:
                 target = _unit(target)
                 C = smallest_turn(C @ _unit(source), target) @ C
                 self.limbs.append(Limb(role, bone, _unit(source), target))
@@ -316,7 +318,7 @@ class _Aligner:
         if target is None:
             return 0.0
         flat = target - (target @ up) * up
-        if np.linalg.norm(flat) < 0.2 * np.linalg.norm(target):
+        if np.linalg.norm(flat) < max(0.2 * float(np.linalg.norm(target)), self._least):
             return 0.0  # it points straight down: no heading
         source = self._joint(f"{side}_foot") - self._joint(f"{side}_ankle")
         yaw = angle_about(up, self.body.axes @ source, target)
