@@ -129,8 +129,12 @@ def hold_feet(
     fps: float,
     floor: float,
     options: ContactOptions | None = None,
+    pelvis: bool = True,
 ) -> Held:
-    """Hold the feet of legs ("left_leg" ...) where they are in contact with the floor, at height `floor`."""
+    """Hold the feet of legs ("left_leg" ...) where they are in contact with the floor, at height `floor`.
+
+    pelvis: False where it cannot be moved; then legs do what they can.
+    """
     options = options or ContactOptions()
     standing = {name: _stand(leg, spans, fps, floor, options) for name, leg in legs.items()}
     ease = _frames(options.ease_s, fps)
@@ -138,10 +142,12 @@ def hold_feet(
     supports = [
         Support(s.leg.hip, s.leg.knee, s.leg.ankle, s.target, weights[name]) for name, s in standing.items()
     ]
-    shift = pelvis_shift(
-        supports, spans=spans, follow=_frames(options.pelvis_s, fps), sink=_frames(options.reach_s, fps),
-        calm=_frames(options.calm_s, fps),
-    )  # fmt: skip
+    shift = np.zeros_like(supports[0].hip)
+    if pelvis:
+        shift = pelvis_shift(
+            supports, spans=spans, follow=_frames(options.pelvis_s, fps),
+            sink=_frames(options.reach_s, fps), calm=_frames(options.calm_s, fps),
+        )  # fmt: skip
     out: dict[str, HeldLeg] = {}
     for name, s in standing.items():
         leg = s.leg

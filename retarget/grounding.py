@@ -69,7 +69,9 @@ def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None
     turns = dict(solved.turns)
     along = solved.path
     if legs and len(motion):
-        held = hold_feet(legs, spans=motion.spans, fps=rate, floor=floor, options=options)
+        mover = ready.rig.bones[ready.mover]
+        free = mover.name in solved.locations and not any(mover.locked_location)
+        held = hold_feet(legs, spans=motion.spans, fps=rate, floor=floor, options=options, pelvis=free)
         along = replace(along, hips=along.hips + held.shift @ ready.rig.turn / ready.rig.scale)
         for limb, foot in held.legs.items():
             side = limb.split("_")[0]

@@ -12,7 +12,8 @@ from planted_feet import FPS, about_x, posed, squat, walk
 from rotocap.inference.skeleton import PARENTS
 from rotocap.retarget import contact_spans as runs
 from rotocap.retarget.bone_map import SIDES, BoneMap
-from rotocap.retarget.certify import soles
+from rotocap.retarget.certificate import Certificate
+from rotocap.retarget.certify import certify, soles
 from rotocap.retarget.contacts import ContactOptions
 from rotocap.retarget.grounding import Grounded, ground, limb_joints, read_leg
 from rotocap.retarget.ik import bend_angle, two_bone
@@ -179,6 +180,36 @@ def test_the_heel_goes_up_about_the_ball(rigs: dict[str, Target]) -> None:
     tips = soles(leg)[..., 2] - grounded.floor
     assert tips.min() > -1e-3
     assert tips[70:, 2].max() < 5e-3
+
+
+def test_hips_that_are_locked_stay_and_legs_do_what_they_can(rigs: dict[str, Target]) -> None:
+    motion = squat()
+    target = rigs["vroid, long legs"]
+    hips = target.bone_map["pelvis"][0]
+    bones = [
+        replace(bone, locked_location=(False, True, False)) if bone.name == hips else bone
+        for bone in with_longer_shins(target.rig, target.bone_map, 1.1).bones
+    ]
+    solved = solve(motion, replace(target.rig, bones=tuple(bones)), target.bone_map)
+    grounded = ground(solved, motion)
+    np.testing.assert_array_equal(grounded.solved.locations[hips], solved.locations[hips])
+    for limb, places in grounded.targets.items():
+        miss = np.linalg.norm(limb_joints(grounded.solved, limb)[:, 2] - places, axis=-1)
+        assert np.median(miss) < 0.01, limb
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_motions_of_few_frames(count: int, rigs: dict[str, Target]) -> None:
+    whole = squat()
+    motion = replace(
+        whole, frames=whole.frames[:count], spans=((0, count - 1),) if count else (),
+        rotations=whole.rotations[:count], joints=whole.joints[:count], contact=whole.contact[:count],
+    )  # fmt: skip
+    solved = transferred(motion, rigs["unreal4"])
+    grounded = ground(solved, motion, ContactOptions(hands=True))
+    certificate = certify(motion, solved, grounded)
+    assert certificate.frames == count
+    assert Certificate.from_json(certificate.to_json()) == certificate
 
 
 def test_hands_that_rest_are_held(rigs: dict[str, Target]) -> None:
