@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A take from disk into Blender: the one function behind the operators and the command line."""
+"""A take from disk into Blender: what the operators and the command line are made of."""
 
 from __future__ import annotations
 
@@ -19,36 +19,6 @@ from .scene_from_take import ApplyReport, Footage, Person
 NEW = "new"
 
 
-def apply_take(
-    take_path: Path | str,
-    *,
-    rig: str = NEW,
-    out: Path | None,
-    people: str = "all",
-) -> ApplyReport:
-    """Apply a take in a Blender that has no window, and save a .blend.
-
-    rig: `new` for new SMPL-X armatures with bodies in an empty scene, or `FILE.blend:Armature`
-    for one person on that armature, whatever its bones are named, in that file, which itself is only
-    written where `out` names it. people: `all`, or `main`. out: the .blend to write (Blender keeps
-    one that was there as .blend1); None keeps the result in this process only.
-
-    Raises TakeError, RigError.
-    """
-    take = Take.open(take_path)
-    chosen = read_people(take, people)
-    if rig == NEW:
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        report = apply_new(bpy.context.scene, take, chosen)
-    else:
-        armature = open_rig(rig)
-        report = apply_to(bpy.context.scene, armature, take, chosen)
-    if out is not None:
-        save(out)
-        report.saved = out
-    return report
-
-
 def read_people(take: Take, people: str = "all") -> list[Person]:
     """The people of a take with their motion, the main one first. TakeError if there are none."""
     if people not in ("all", "main"):
@@ -66,6 +36,15 @@ def read_people(take: Take, people: str = "all") -> list[Person]:
             f"{take.path.name}: is not finished yet; let its capture end, or capture it again to go on"
         )
     return [Person(record.name, record.colour, take.sequence(record)) for record in records]
+
+
+def one_of(people: list[Person], name: str) -> list[Person]:
+    """Only the person of that name; everybody, the main one first, if no name is given. TakeError if not there."""
+    chosen = [person for person in people if person.name == name]
+    if name and not chosen:
+        there = ", ".join(person.name for person in people)
+        raise TakeError(f"the take has nobody named {name!r}; it has {there}: choose one of them")
+    return chosen or people
 
 
 def footage_of(take: Take) -> Footage | None:

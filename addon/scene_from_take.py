@@ -54,7 +54,6 @@ class ApplyReport:
     frame_end: int = 0
     keys: int = 0
     warnings: list[str] = field(default_factory=list)
-    saved: Path | None = None
     retargeted: Retargeted | None = None  # how a take came out on an armature that was there
 
     def lines(self) -> list[str]:
@@ -64,8 +63,6 @@ class ApplyReport:
             out.append(f"camera over the video: {self.camera}")
         if self.retargeted is not None:
             out += self.retargeted.lines()
-        if self.saved:
-            out.append(f"saved: {self.saved}")
         return out + [f"note: {warning}" for warning in self.warnings]
 
 

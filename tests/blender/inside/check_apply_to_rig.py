@@ -224,14 +224,17 @@ def test_the_command_lines_function_saves_a_file(
     source = tmp_path / "Hero file.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(source))
     before = source.read_bytes()
-    apply_take = module("addon.apply_take").apply_take
+    batch = module("addon.batch")
     path, out = known_take(known_motion()), tmp_path / "out" / "Ergebnis.blend"
-    report = apply_take(path, rig=f"{source}:Hero", out=out)
-    assert report.armatures == ["Hero"]
+
+    def apply(rig: str) -> object:
+        return batch.apply(path, rig, blend=out, exports=(), choices=batch.Choices())
+
+    assert apply(f"{source}:Hero").wrote == (out,)
     assert source.read_bytes() == before
     bpy.ops.wm.open_mainfile(filepath=str(out))
     assert bpy.data.objects["Hero"].animation_data.nla_tracks
     with pytest.raises(module("inference.errors").RigError, match="it has Hero"):
-        apply_take(path, rig=f"{source}:Villain", out=out)
+        apply(f"{source}:Villain")
     with pytest.raises(module("inference.errors").RigError, match="expected new or FILE"):
-        apply_take(path, rig="Hero", out=out)
+        apply("Hero")
