@@ -32,7 +32,9 @@ def find_fingers(tree: Tree, hand: int) -> dict[str, tuple[int, ...]]:
     fingers: list[list[int]] = []
     for chain in chains:
         first = _away(tree, chain[0], wrist) / max(_away(tree, chain[-1], wrist), 1e-9)
-        palm = len(chain) >= 3 and first < METACARPAL
+        # A bone that carries two fingers lies in the palm, too.
+        shared = sum(chain[0] in other for other in chains) > 1
+        palm = len(chain) >= 3 and (first < METACARPAL or shared)
         metacarpals.append(chain[0] if palm else None)
         fingers.append((chain[1:] if palm else chain)[:3])
     thumb = _thumb(tree, wrist, fingers)

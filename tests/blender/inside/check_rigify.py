@@ -9,6 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from rotocap.tests.rigs import rigify
+from rotocap.tests.rigs.conventions import nameless
 
 
 @pytest.mark.parametrize("kind", ["basic", "human"])
@@ -54,3 +55,11 @@ def test_meta_rigs_are_found(kind: str, scene: bpy.types.Scene, module) -> None:
     found = module("retarget.automap").search(numbers)
     assert (found.bone_map.preset, found.bone_map.score) == (f"rigify_{kind}", 1.0)
     assert found.notes == ()
+    # These are real proportions: the shape alone has to do as well.
+    other, old = nameless(numbers)
+    by_shape = module("retarget.automap").map_bones(other).roles
+    assert {role: tuple(old[bone] for bone in bones) for role, bones in by_shape.items()} == {
+        role: bones
+        for role, bones in found.bone_map.roles.items()
+        if role not in ("jaw", "left_eye", "right_eye")
+    }
