@@ -39,7 +39,7 @@ def read_people(take: Take, people: str = "all") -> list[Person]:
 
 
 def one_of(people: list[Person], name: str) -> list[Person]:
-    """Only the person of that name; everybody, the main one first, if no name is given. TakeError if not there."""
+    """Only the person of that name, everybody if no name is given. TakeError if nobody is called so."""
     chosen = [person for person in people if person.name == name]
     if name and not chosen:
         there = ", ".join(person.name for person in people)

@@ -3,11 +3,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
+
+from ..inference.errors import RotocapError
+from ..inference.take import Take
 
 
 def _is_armature(_: object, thing: bpy.types.Object) -> bool:
     return bool(thing.type == "ARMATURE")
+
+
+def _people(_: object, context: bpy.types.Context, typed: str) -> list[str]:
+    """The people of the take that is chosen, for the field's list."""
+    try:
+        take = Take.open(Path(bpy.path.abspath(context.scene.rotocap.take)))
+    except RotocapError:
+        return []
+    return [person.name for person in take.people if typed.lower() in person.name.lower()]
 
 
 def _bone_changed(row: RotocapMappedBone, _: bpy.types.Context) -> None:
@@ -50,6 +64,12 @@ class RotocapRetargetSettings(bpy.types.PropertyGroup):
         description="The armature that the take is put on. Empty: the active one",
         type=bpy.types.Object,
         poll=_is_armature,
+    )
+    person: bpy.props.StringProperty(
+        name="Person",
+        description="Whose motion the character gets, by the name that the take has for them. "
+        "Empty: the main person",
+        search=_people,
     )
     shown: bpy.props.EnumProperty(
         name="Show",

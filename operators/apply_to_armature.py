@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..addon import rig_map, rig_ready
-from ..addon.apply_take import apply_to, read_people
+from ..addon.apply_take import apply_to, one_of, read_people
 from ..addon.retarget import settings_of
 from ..inference.errors import RotocapError
 from ..inference.take import Take
@@ -35,7 +35,7 @@ class ROTOCAP_OT_apply_to_armature(bpy.types.Operator):
         scene = context.scene
         try:
             take = Take.open(Path(bpy.path.abspath(scene.rotocap.take)))
-            people = read_people(take)
+            people = one_of(read_people(take), scene.rotocap.retarget.person)
             report = apply_to(scene, rig_map.chosen(context), take, people, settings=settings_of(scene))
         except RotocapError as error:
             self.report({"ERROR"}, str(error))

@@ -52,6 +52,7 @@ class ROTOCAP_PT_character(SidebarPanel, bpy.types.Panel):
             return
         if settings.rig is None:
             layout.label(text=armature.name, icon="ARMATURE_DATA")
+        layout.prop(settings, "person", icon="USER")
         row = layout.row()
         row.scale_y = 1.5
         row.operator("rotocap.apply_to_armature", icon="ARMATURE_DATA")

@@ -216,6 +216,21 @@ def test_the_picked_character_goes_before_the_active_one(
     assert character.animation_data is None and other.animation_data is not None
 
 
+def test_each_character_gets_the_person_that_is_chosen(
+    scene, module, character, lively, known_motion, known_take
+) -> None:
+    still = known_motion(frame=np.arange(60), bend=0.0)
+    scene.rotocap.take = str(known_take(still, lively))
+    settings = scene.rotocap.retarget
+    settings.person = "Person 2"
+    assert bpy.ops.rotocap.apply_to_armature() == {"FINISHED"}
+    scene.frame_set(32)
+    assert off(character, "mixamo", module, lively, 31) < 1.0
+    settings.person = "Nobody"
+    with pytest.raises(RuntimeError, match="nobody named 'Nobody'; it has Person 1, Person 2"):
+        bpy.ops.rotocap.apply_to_armature()
+
+
 def test_a_frame_of_the_certificate_can_be_gone_to(scene, character) -> None:
     assert bpy.ops.rotocap.go_to_frame(frame=17) == {"FINISHED"}
     assert scene.frame_current == 17
