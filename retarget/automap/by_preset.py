@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..bone_map import BODY_ROLES, IkLimb, Setting
 from ..presets import Preset
@@ -71,8 +71,36 @@ def plain_names(rig: Rig) -> list[str]:
     return names
 
 
+def _without_prefix(preset: Preset) -> Preset:
+    """The preset without what stands before all its names: one that was saved from `mixamorig:` bones
+    is for `mixamorig1:` as well."""
+    names = [name for bones in preset.roles.values() for name in bones]
+    prefix = names[0][: names[0].rfind(":") + 1]
+    if not prefix or any(not name.startswith(prefix) for name in names):
+        return preset
+
+    def bare(settings: Iterable[Setting]) -> tuple[Setting, ...]:
+        return tuple(replace(s, bone=s.bone.removeprefix(prefix)) for s in settings)
+
+    return replace(
+        preset,
+        roles={role: tuple(n.removeprefix(prefix) for n in bones) for role, bones in preset.roles.items()},
+        settings=bare(preset.settings),
+        ik={
+            name: IkLimb(
+                limb.control.removeprefix(prefix),
+                limb.pole.removeprefix(prefix) if limb.pole else None,
+                limb.toes.removeprefix(prefix) if limb.toes else None,
+                bare(limb.settings),
+            )
+            for name, limb in preset.ik.items()
+        },
+    )
+
+
 def match(tree: Tree, preset: Preset) -> Match | None:
     """The preset on the rig with the prefix that fits best; None if not even its pelvis is there."""
+    preset = _without_prefix(preset)
     names = plain_names(tree.rig)
     ready = [spelt(name) for name in names]
     exact = {name: k for k, name in reversed(list(enumerate(names)))}

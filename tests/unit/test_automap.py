@@ -190,6 +190,15 @@ def test_a_face_of_hundreds_of_bones_takes_no_time() -> None:
     assert body_of(found) == body_of(right)
 
 
+def test_a_preset_kept_from_one_character_fits_the_next() -> None:
+    first = build.rig("mixamo")
+    own = presets.from_map(map_bones(first), name="hero", title="Hero")
+    second = renamed_by(first, lambda bone: bone.replace("mixamorig:", "mixamorig7:"))
+    found = map_bones(second, [own])
+    assert (found.preset, found.score, found.unmatched) == ("hero", 1.0, ())
+    assert found["left_hand"] == ("mixamorig7:LeftHand",)
+
+
 def test_missing_parts_are_named() -> None:
     rig = build.rig("mixamo")
     gone = {b.name for b in rig.bones if "ToeBase" in b.name or "Toe_End" in b.name or "Neck" in b.name}
