@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..bone_map import LONGEST, SIDES
+from ..bone_map import LONGEST, SEGMENTS, SIDES
 from .names import Said
 from .tree import Tree
 
-SEGMENTS = (("upper_arm", "forearm"), ("forearm", "hand"), ("thigh", "shank"), ("shank", "foot"))
 OFF_THE_LINE = 0.06  # of the segment's length
 ENDS = (0.03, 0.97)  # along the segment: at its ends a bone belongs to a joint, unless its name says twist
 
