@@ -20,7 +20,11 @@ _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
 
 class RotocapSettings(bpy.types.PropertyGroup):
-    retarget: bpy.props.PointerProperty(type=RotocapRetargetSettings)
+    retarget: bpy.props.PointerProperty(
+        type=RotocapRetargetSettings,
+        name="Retarget",
+        description="How a take is put on a character of your own",
+    )
     video: bpy.props.StringProperty(
         name="Video",
         description="The video to capture from",

@@ -26,14 +26,17 @@ def test_nothing_heavy_is_loaded_by_it() -> None:
 def test_a_whole_apply_loads_nothing_heavy(scene, known_motion, known_take) -> None:
     scene.rotocap.take = str(known_take(known_motion()))
     assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+    scene.rotocap.retarget.reduce = True
+    assert bpy.ops.rotocap.apply_to_armature() == {"FINISHED"}
     assert [name for name in HEAVY if name in sys.modules] == []
 
 
 def test_every_property_says_what_it_is(scene) -> None:
-    for name, prop in scene.rotocap.bl_rna.properties.items():
-        if name in ("rna_type", "name") or prop.is_hidden:
-            continue
-        assert prop.description, name
+    for group in (scene.rotocap, scene.rotocap.retarget):
+        for name, prop in group.bl_rna.properties.items():
+            if name in ("rna_type", "name") or prop.is_hidden:
+                continue
+            assert prop.description, name
 
 
 def test_it_can_be_disabled_and_enabled_again() -> None:
