@@ -74,7 +74,7 @@ def skinned(motion: Motion, target: Target, path: Path) -> Path:
     mine = _skin_on_rig(solved, figure, flat, vertices, weights, frame)
     heading = float(np.arctan2(*motion.rotations[frame, 0, :2, 0][::-1]))
     shown = [
-        _render(points - points.mean(axis=0), body.faces, heading + view)
+        _render(points - 0.5 * (points.min(axis=0) + points.max(axis=0)), body.faces, heading + view)
         for view in (0.5, -0.9)
         for points in (theirs, mine)
     ]
