@@ -231,6 +231,17 @@ def test_each_character_gets_the_person_that_is_chosen(
         bpy.ops.rotocap.apply_to_armature()
 
 
+def test_one_undo_takes_it_all_back(scene, module, character, lively, known_take) -> None:
+    scene.rotocap.take = str(known_take(lively))
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.rotocap.apply_to_armature("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert len(bpy.data.actions) == 1
+    bpy.ops.ed.undo()
+    armature = bpy.data.objects["Mixamo"]  # what Python held is another object now
+    assert not bpy.data.actions and armature.animation_data is None
+    assert not armature.rotocap.rows and not armature.rotocap.certificate
+
+
 def test_a_frame_of_the_certificate_can_be_gone_to(scene, character) -> None:
     assert bpy.ops.rotocap.go_to_frame(frame=17) == {"FINISHED"}
     assert scene.frame_current == 17
