@@ -12,7 +12,7 @@ and down where a leg would not reach.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,6 @@ class Held:
 
     shift: Array  # (N, 3) of the pelvis, and with it of all that is not held
     legs: dict[str, HeldLeg]
-    weight: Array = field(default_factory=lambda: np.zeros(0))  # (N,) 1 where some foot stands
 
 
 @dataclass
@@ -158,8 +157,7 @@ def hold_feet(
             for span in found
         ]
         out[name] = HeldLeg(s.rotation, _toes(s, bent.tip, floor), s.target, bent, tuple(holds))
-    together = np.stack(list(weights.values())).max(axis=0) if weights else np.zeros(0)
-    return Held(shift, out, together)
+    return Held(shift, out)
 
 
 def _frames(seconds: float, fps: float) -> int:
