@@ -6,6 +6,7 @@ What is written is what the scene shows, frame by frame: keys of any layer, cons
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -94,7 +95,7 @@ def _by_blender(
         if kind == "fbx":
             bpy.ops.export_scene.fbx(
                 filepath=str(path), use_selection=True, object_types={"ARMATURE", "MESH"},
-                add_leaf_bones=False, mesh_smooth_type="FACE", bake_anim=True,
+                use_armature_deform_only=True, add_leaf_bones=False, mesh_smooth_type="FACE", bake_anim=True,
                 bake_anim_use_nla_strips=False, bake_anim_use_all_actions=False,
                 bake_anim_simplify_factor=0.0,
             )  # fmt: skip
@@ -194,8 +195,7 @@ def motion(scene: bpy.types.Scene, armature: bpy.types.Object, frames: range) ->
     wanted = [k for k, bone in enumerate(bones) if bone.use_deform] or list(range(len(bones)))
     if not wanted:
         raise RigError(f"{armature.name}: has no bones; pick the armature of the character")
-    names = {bones[k].name: n for n, k in enumerate(wanted)}
-    parents = [_above(bones[k], names) for k in wanted]
+    parents = _parents([bones[k] for k in wanted])
     # One root is all that some programs read: the others hang on the first, and move by positions.
     first_root = parents.index(-1)
     parents = [first_root if p < 0 and n != first_root else p for n, p in enumerate(parents)]
@@ -232,11 +232,34 @@ def motion(scene: bpy.types.Scene, armature: bpy.types.Object, frames: range) ->
     )
 
 
-def _above(bone: bpy.types.Bone, names: dict[str, int]) -> int:
-    up = bone.parent
-    while up is not None and up.name not in names:
-        up = up.parent
-    return names[up.name] if up is not None else -1
+def _parents(wanted: list[bpy.types.Bone]) -> list[int]:
+    """The nearest bone above each that is wanted too, -1 without one.
+
+    In control rigs the bones that deform hang on helpers. Where such a helper lies on a wanted bone,
+    which follows it then, that one is taken for it: the arm hangs on the chest, as the animator sees it.
+    """
+    names = {bone.name: n for n, bone in enumerate(wanted)}
+    places = {_place(bone): n for n, bone in enumerate(wanted)}
+    out = [-1] * len(wanted)
+    for n, bone in enumerate(wanted):
+        for up in bone.parent_recursive:
+            found = names.get(up.name, places.get(_place(up), n))
+            if found != n and not _is_below(found, n, out):
+                out[n] = found
+                break
+    return out
+
+
+def _place(bone: bpy.types.Bone) -> tuple[float, ...]:
+    """Where a bone lies at rest, to a thousandth of its length, to be compared."""
+    digits = 3 - round(math.log10(max(bone.length, 1e-6)))
+    return tuple(round(float(value), digits) for value in (*bone.head_local, *bone.tail_local))
+
+
+def _is_below(bone: int, above: int, parents: list[int]) -> bool:
+    while bone >= 0 and bone != above:
+        bone = parents[bone]
+    return bone == above
 
 
 def _parents_first(parents: list[int]) -> list[int]:

@@ -118,6 +118,29 @@ def test_a_rig_in_centimetres_with_controls_is_written_in_the_world(scene, modul
         np.testing.assert_allclose(places_cm[9, column] / 100, (x, z, -y), atol=1e-5)
 
 
+def test_what_hangs_on_a_helper_hangs_on_the_bone_that_lies_there(scene, module) -> None:
+    data = bpy.data.armatures.new("Controls")
+    rig = bpy.data.objects.new("Controls", data)
+    scene.collection.objects.link(rig)
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    for name, parent, height in (
+        ("hips", None, 1.0), ("ORG-chest", "hips", 1.3), ("DEF-chest", "hips", 1.3),
+        ("arm", "ORG-chest", 1.5), ("DEF-twin", "ORG-twin", 2.0), ("ORG-twin", "arm", 2.0),
+    ):  # fmt: skip
+        bone = data.edit_bones.get(name) or data.edit_bones.new(name)
+        bone.head, bone.tail = (0.0, 0.0, height), (0.0, 0.0, height + 0.2)
+        bone.use_deform = not name.startswith("ORG")
+        if parent is not None:
+            bone.parent = data.edit_bones.get(parent) or data.edit_bones.new(parent)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    motion = module("addon.export").motion(scene, rig, range(1, 3))
+    above = {
+        n: motion.names[p] if p >= 0 else None for n, p in zip(motion.names, motion.parents, strict=True)
+    }
+    assert above == {"hips": None, "DEF-chest": "hips", "arm": "DEF-chest", "DEF-twin": "arm"}
+
+
 def test_what_cannot_be_exported_is_told(scene, module, character, tmp_path: Path) -> None:
     export, errors = module("addon.export").export, module("inference.errors")
     with pytest.raises(errors.RigError, match=r"ends in \.fbx"):
