@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,10 @@ import numpy as np
 import pytest
 
 PACKAGE = "bl_ext.user_default.rotocap"
-SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample" / "sample.mp4"
+ROOT = Path(__file__).resolve().parents[3]
+SAMPLE = ROOT / "tests" / "data" / "sample" / "sample.mp4"
+# The rigs of tests/rigs, and `rotocap` for them where it is not installed (tools/setup.sh makes that link).
+sys.path += [str(ROOT), str(ROOT / "build" / "typing")]
 
 
 @pytest.fixture(scope="session", autouse=True)
