@@ -4,7 +4,7 @@
 The published bodies are not straight at rest: in SMPL-X the upper arms hang 16 degrees, the forearms
 rise 5, the thighs go 8 out, the shanks 6 in. Our rotations refer to straight limbs, so each is turned
 by what lies between the two rest poses. With the rest joints of the user's own model that is exact;
-without, the published angles of the mean body stand in.
+without, the angles of the mean body stand in.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from .timeline import Timeline
 
 Array = NDArray[np.float64]
 
-# Of the mean bodies, from what their makers published: the pelvis at rest, and where limbs point, in
-# degrees from straight (arms down, legs out), upper arm, forearm, thigh, shank.
+# Of the mean bodies: the pelvis at rest, where limbs point in degrees from straight (upper arm and
+# forearm down, thigh and shank out), and the legs' length. SMPL-X's angles were measured; the others are
+# rounded figures that are often quoted, not checked against the models, which are not ours to carry.
 _PELVIS = {"smplx": (0.0031, -0.3514, 0.0120), "smpl": (-0.0018, -0.2233, 0.0282)}
 _ANGLES = {"smplx": (16.0, -5.0, 8.0, -6.0), "smpl": (2.6, -2.0, 5.2, -2.0)}
 _LEG = {"smplx": 0.79, "smpl": 0.77}  # m, thigh and shank
