@@ -85,6 +85,8 @@ def _make(kind: str, path: str) -> None:
 
 if __name__ == "__main__":
     # A file named as Rigify's package must not be found in its place.
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent]
+    sys.path[:] = [
+        entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent
+    ]
     _make(sys.argv[1], sys.argv[2])
     os._exit(0)
