@@ -98,7 +98,7 @@ def record(path: Path, take: Path, sequence: SmplxSequence, notes: tuple[str, ..
     )  # fmt: skip
     return Take(
         path=take, status="complete", video=video, read=ReadSettings(backend=MOTION), solve=SolveSettings(),
-        frames_read=count, next_frame=count, read_to_end=True, people=(person,), warnings=notes,
+        read_to_end=True, people=(person,), warnings=notes,  # no frames were read: it has no chunks
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 

@@ -49,7 +49,16 @@ def run(options: argparse.Namespace) -> int:
 
 def lines(take: Take) -> list[str]:
     """The take in words."""
+    from ..addon.motion_files import MOTION
+
     video, read, solve = take.video, take.read, take.solve
+    if video.codec == MOTION:
+        out = [
+            str(take.path),
+            f"  motion    imported from {video.name}, {video.fps:.2f} frames/s, {video.duration_s:.1f} s",
+            f"  made      {take.created}",
+        ]
+        return [*out, *(f"  warning   {text}" for text in take.warnings), *people_lines(take)]
     end = "the end" if read.end_frame is None else f"frame {read.end_frame}"
     lens = "guessed from the picture size"
     if solve.focal_px is not None:

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..inference.errors import TakeError
 from .arguments import count
 from .progress_line import ProgressLine
 
@@ -41,8 +42,16 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from ..addon.motion_files import MOTION
     from ..inference.review import review
+    from ..inference.take import Take
 
+    take = Take.open(options.take)
+    if take.video.codec == MOTION:
+        raise TakeError(
+            f"{take.path}: was imported from {take.video.name}, so there is no video to draw it beside; "
+            "apply it and look at it in Blender"
+        )
     with ProgressLine() as line:
         written = review(
             options.take, options.out, every=options.every, columns=options.columns, progress=line

@@ -10,6 +10,7 @@ import pytest
 
 from rotocap.addon import motion_files
 from rotocap.addon.motion_files import MotionOptions
+from rotocap.cli.main import main
 from rotocap.inference.errors import SequenceError, TakeError
 from rotocap.inference.sequence import SmplxSequence
 from rotocap.inference.skeleton import JOINT_NAMES, PARENTS, rest_joints
@@ -60,7 +61,7 @@ def test_each_kind_is_read(tmp_path: Path) -> None:
         motion_files.read(tmp_path / "a.fbx", find_map)
 
 
-def test_a_file_is_kept_as_a_take(tmp_path: Path) -> None:
+def test_a_file_is_kept_as_a_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = bvh_file(tmp_path / "Tanz.bvh")
     got, _ = motion_files.read(file, find_map)
     motion_files.save_take(file, tmp_path / "Tanz.take", got, ("a note",))
@@ -68,6 +69,11 @@ def test_a_file_is_kept_as_a_take(tmp_path: Path) -> None:
     assert (take.status, take.people[0].name, take.warnings) == ("complete", "Tanz", ("a note",))
     assert take.video.codec == motion_files.MOTION
     np.testing.assert_array_equal(take.sequence(take.people[0]).poses, got.poses)
+    # The other commands know that there is no video behind it.
+    assert main(["info", str(take.path)]) == 0
+    assert "imported from Tanz.bvh, 24.00 frames/s, 0.5 s" in capsys.readouterr().out
+    assert main(["review", str(take.path), "--out", str(tmp_path / "a.png")]) == TakeError.exit_code
+    assert "there is no video to draw it beside" in capsys.readouterr().err
     motion_files.save_take(file, tmp_path / "Tanz.take", got, ())  # again, in its place
     assert Take.open(tmp_path / "Tanz.take").warnings == ()
 
