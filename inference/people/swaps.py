@@ -3,10 +3,10 @@
 
 A pose network sees one frame, and in a back view or a fast turn it may call the left
 arm the right one, now and then the whole body. Over time the truth shows, because
-limbs do not leap. Each frame is in one of four states (as it is, all exchanged, arms
-exchanged, legs exchanged); Viterbi finds the sequence of states with the least motion
-that is not explained by few changes of state. A face that was really seen, and 3D
-points that turn their back, settle which of two smooth readings is the true one.
+limbs do not leap. Each frame is in one of five states (as it is, all exchanged, all but
+the legs, arms only, legs only); Viterbi finds the sequence of states with the least motion
+that is not explained by few changes of state. Of two smooth readings the one that agrees
+with the network in more frames is taken for the true one, unless a face speaks against it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,23 @@ _BODY = tuple(range(wholebody.BODY.start, wholebody.FEET.stop))
 _ARMS = (7, 8, 9, 10)
 _LEGS = (13, 14, 15, 16, *range(17, 23))
 # The face has a network of its own, which knows its left: it is never exchanged. Hands go with their wrists.
-_EXCHANGED: tuple[tuple[int, ...], ...] = ((), _BODY, _ARMS, _LEGS)
-STATES = ("none", "body", "arms", "legs")
+# Networks also exchange the upper body on legs that are right. Every exchange that occurs needs a state of its
+# own: else one such frame can only be explained by mirroring all frames before or after it.
+_UPPER = tuple(point for point in _BODY if point not in _LEGS)
+_EXCHANGED: tuple[tuple[int, ...], ...] = ((), _BODY, _UPPER, _ARMS, _LEGS)
+STATES = ("none", "body", "upper", "arms", "legs")
+_WITH_TRUNK = np.array([5 in points for points in _EXCHANGED])
+_WITH_WRISTS = np.array([9 in points for points in _EXCHANGED])
 _COMPARED = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 
 # Costs are in body heights of motion, averaged over the compared points.
-CHANGE = 0.02  # of going from one state to another: less motion than this repairs nothing
-STANDING = np.array([0.0, 0.0005, 0.0015, 0.0015])  # of being in a state, each frame
-FACING = 0.01  # of a body that turns its back while its face is seen
+CHANGE = 0.015  # of going from one state to another: less motion than this repairs nothing
+# Of anything exchanged, each frame. Networks have 19 frames of 20 right, also from behind, and what they
+# exchange they soon put right again: a long exchange must explain more motion than a short one.
+STANDING = 0.002
+# Of a body that turns its back while its face is seen, each frame. Little more than STANDING: one who bends
+# over somebody else is given the other one's face for a while, and that must not mirror the whole take.
+FACING = 0.003
 _LEAP = 0.3  # a point that moves further has been lost, and says no more than that
 _METRES = 1.7  # of a body height, for the 3D points
 _FADE_S = 0.3  # what came before a gap says less
@@ -57,7 +66,7 @@ def repair(track: TrackLandmarks) -> SwapRepair:
             order = _order(index)
             keypoints[rows] = track.keypoints[rows][:, order]
             points3d[rows] = track.points3d[rows][:, order]
-    _follow_wrists(keypoints, points3d, np.flatnonzero((state == 1) | (state == 2)))
+    _follow_wrists(keypoints, points3d, np.flatnonzero(_WITH_WRISTS[state]))
     return SwapRepair(
         landmarks=replace(track, keypoints=keypoints, points3d=points3d),
         state=state,
@@ -115,18 +124,16 @@ def _states(track: TrackLandmarks) -> NDArray[np.int8]:
 
 
 def _readings(track: TrackLandmarks, rows: slice) -> tuple[Array, Array, Array]:
-    """Points (4, n, P, 2) and 3D points (4, n, P, 3) in heights, one reading a state; certainty (n, P).
+    """Points (S, n, P, 2) in pixels, 3D points (S, n, P, 3) in heights, of the S states; certainty (n, P).
 
     A point is as sure as the less sure one of its pair, so that all readings weigh the same points:
     else the exchange of a wrist that is seen for one that is not would cost nothing.
     """
     keypoints = track.keypoints[rows].astype(np.float64)
-    sizes = [place(k, b)[1] for k, b in zip(keypoints, track.box[rows], strict=True)]
-    size = np.array(sizes)[:, None, None]
     flat, deep = [], []
     for state in range(len(STATES)):
         order = _order(state)[list(_COMPARED)]
-        flat.append(keypoints[:, order, :2] / size)
+        flat.append(keypoints[:, order, :2])
         deep.append(track.points3d[rows][:, order].astype(np.float64) / _METRES)
     compared = list(_COMPARED)
     sure = np.minimum(keypoints[:, compared, 2], keypoints[:, np.array(wholebody.MIRROR)[compared], 2])
@@ -134,8 +141,13 @@ def _readings(track: TrackLandmarks, rows: slice) -> tuple[Array, Array, Array]:
 
 
 def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
-    """Cost (n, 4, 4) from each state in the frame before to each state, for frames start to end."""
-    flat, deep, sure = _readings(track, slice(start - 1, end))
+    """Cost (n, S, S) from each state in the frame before to each state, for frames start to end."""
+    rows = slice(start - 1, end)
+    flat, deep, sure = _readings(track, rows)
+    # One size for both frames of a step: places divided by a size that trembles would seem to move,
+    # the more the further they are from the picture's corner.
+    sizes = np.array([place(k, b)[1] for k, b in zip(track.keypoints[rows], track.box[rows], strict=True)])
+    size = 0.5 * (sizes[1:] + sizes[:-1])[:, None]
     dt = np.diff(track.time_s[start - 1 : end])
     typical = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 1.0
     trust = np.exp(-np.maximum(dt - 1.5 * typical, 0.0) / _FADE_S)
@@ -143,7 +155,7 @@ def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
     cost = np.empty((end - start, len(STATES), len(STATES)))
     for before in range(len(STATES)):
         for after in range(len(STATES)):
-            moved = np.linalg.norm(flat[after, 1:] - flat[before, :-1], axis=-1)
+            moved = np.linalg.norm(flat[after, 1:] - flat[before, :-1], axis=-1) / size
             turned = np.linalg.norm(deep[after, 1:] - deep[before, :-1], axis=-1)
             # Depth knows which hip is in front when the picture has them in one place.
             known = np.isfinite(turned)
@@ -154,7 +166,7 @@ def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
 
 
 def _frame_cost(track: TrackLandmarks, start: int, end: int) -> Array:
-    """Cost (n, 4) of each state in itself."""
+    """Cost (n, S) of each state in itself."""
     keypoints = track.keypoints[start:end]
     face = keypoints[:, wholebody.FACE]
     # The outer corners of the eyes, right and left: where the second lies seen from the first says
@@ -169,7 +181,6 @@ def _frame_cost(track: TrackLandmarks, start: int, end: int) -> Array:
     # A frontal face on shoulders that are clearly the other way round: a neck does not turn that far.
     seen &= keypoints[:, [5, 6], 2].min(axis=1) > 0.3
     against = np.where(seen, np.clip(-shoulders / (0.3 * length), -1.0, 1.0), 0.0)
-    cost = np.tile(STANDING, (end - start, 1))
-    flipped = np.array([False, True, False, False])
-    cost += FACING * np.maximum(np.where(flipped, -against[:, None], against[:, None]), 0.0)
-    return np.asarray(cost)
+    standing = np.where(np.arange(len(STATES)) > 0, STANDING, 0.0)
+    facing = FACING * np.maximum(np.where(_WITH_TRUNK, -against[:, None], against[:, None]), 0.0)
+    return np.asarray(standing + facing)

@@ -14,6 +14,7 @@ from rotocap.inference.people.track import TrackLandmarks
 MIRROR = np.array(wholebody.MIRROR)
 BODY = np.arange(23)
 ARMS, LEGS = np.array([7, 8, 9, 10]), np.array([13, 14, 15, 16, *range(17, 23)])
+UPPER = np.setdiff1d(BODY, LEGS)
 COUNT = 90
 
 
@@ -54,7 +55,9 @@ def swapped(track, frames, points, *, hands=True):
 
 
 @pytest.mark.parametrize(
-    ("points", "hands"), [(BODY, True), (ARMS, True), (LEGS, False)], ids=["body", "arms", "legs"]
+    ("points", "hands"),
+    [(BODY, True), (UPPER, True), (ARMS, True), (LEGS, False)],
+    ids=["body", "upper", "arms", "legs"],
 )
 @pytest.mark.parametrize(
     "frames", [[40], range(20, 45), [10, 11, 30, 50, 51, 52]], ids=["one", "run", "many"]
@@ -70,6 +73,35 @@ def test_what_was_exchanged_comes_back_exactly(points, hands, frames):
 @pytest.mark.parametrize("jitter", [0.0, 0.004, 0.01])
 def test_a_sound_take_is_left_alone(jitter):
     assert swaps.repair(take(jitter=jitter)).count == 0
+
+
+@pytest.mark.parametrize("frames", [[], [40], range(20, 45)], ids=["none", "one", "run"])
+def test_a_person_far_from_the_corner_whose_size_trembles_has_not_moved(frames):
+    truth = take()
+    truth.keypoints[..., :2] += 1500.0
+    truth.box[:] += 1500.0
+    truth.box[:, 3] += np.random.default_rng(3).uniform(20.0, 60.0, COUNT).astype(np.float32)
+    truth.points3d[:] = np.nan  # nor does depth say more
+    result = swaps.repair(swapped(truth, frames, BODY))
+    assert result.count == len(frames)
+    np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
+
+
+def test_what_is_right_in_most_frames_is_right():
+    """Long exchanges do not pile up to more than half of a take: 40 of 90 are put right, not the 50."""
+    truth = take()
+    result = swaps.repair(swapped(truth, [*range(5, 25), *range(60, 80)], BODY))
+    np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
+
+
+def test_a_strange_face_for_a_while_does_not_mirror_the_take():
+    """Seen from behind, and for half a second somebody else's face lies where the own head would be."""
+    truth = take()
+    truth.keypoints[:, BODY, 0] = 300.0 - truth.keypoints[:, BODY, 0]
+    truth.points3d[:, BODY, 0] *= -1.0
+    truth.keypoints[60:75, wholebody.FACE] = take(face=0.9).keypoints[60:75, wholebody.FACE]
+    result = swaps.repair(swapped(truth, range(57, 72), BODY, hands=False))
+    np.testing.assert_array_equal(result.landmarks.keypoints[:, BODY], truth.keypoints[:, BODY])
 
 
 def test_a_person_who_turns_round_is_left_alone():
