@@ -26,8 +26,8 @@ _BODY = tuple(range(wholebody.BODY.start, wholebody.FEET.stop))
 _ARMS = (7, 8, 9, 10)
 _LEGS = (13, 14, 15, 16, *range(17, 23))
 # The face has a network of its own, which knows its left: it is never exchanged. Hands go with their wrists.
-# Networks also exchange the upper body on legs that are right. Every exchange that occurs needs a state of its
-# own: else one such frame can only be explained by mirroring all frames before or after it.
+# Networks also exchange the upper body on legs that are right. Every exchange that occurs needs its own
+# state: else one such frame can only be explained by mirroring all frames before or after it.
 _UPPER = tuple(point for point in _BODY if point not in _LEGS)
 _EXCHANGED: tuple[tuple[int, ...], ...] = ((), _BODY, _UPPER, _ARMS, _LEGS)
 STATES = ("none", "body", "upper", "arms", "legs")
