@@ -36,7 +36,7 @@ _WITH_WRISTS = np.array([9 in points for points in _EXCHANGED])
 _COMPARED = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 
 # Costs are in body heights of motion, averaged over the compared points.
-CHANGE = 0.015  # of going from one state to another: less motion than this repairs nothing
+CHANGE = 0.007  # of going from one state to another: less motion than this repairs nothing
 # Of anything exchanged, each frame. Networks have 19 frames of 20 right, also from behind, and what they
 # exchange they soon put right again: a long exchange must explain more motion than a short one.
 STANDING = 0.002
