@@ -139,7 +139,7 @@ class RotocapRetargetSettings(bpy.types.PropertyGroup):
         default=False,
     )
     degrees: bpy.props.FloatProperty(
-        name="Rotation",
+        name="Rotation (°)",
         description="By how many degrees a bone may be off at any frame. More saves more keys",
         default=0.5,
         min=0.01,
@@ -158,7 +158,7 @@ class RotocapRetargetSettings(bpy.types.PropertyGroup):
         precision=1,
     )
     subframes: bpy.props.BoolProperty(
-        name="Keys Between Frames",
+        name="Between Frames",
         description="Key every captured picture at its own time, between the scene's frames where the "
         "rates differ. Off: a key on every frame of the scene",
         default=False,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..inference.errors import RigError
 from ..retarget import presets
 from ..retarget.automap import Found, search, with_preset
 from ..retarget.bone_map import BODY_ROLES, FINGERS, LONGEST, ROLES, BoneMap
-from ..retarget.certificate import Certificate
+from ..retarget.certificate import TOLERABLE_DEG, TOLERABLE_MM, TOLERABLE_SLIDE, Certificate
 from ..retarget.presets import Preset
 from ..retarget.rig import Rig
 from .preferences import PACKAGE
@@ -166,6 +167,30 @@ def certificate(text: str) -> Certificate | None:
         return Certificate.from_json(text) if text else None
     except RigError:
         return None
+
+
+def summary(certificate: Certificate) -> Iterator[tuple[str, str, bool]]:
+    """What a take came out like in a line each: of what, how much, and whether that is fine."""
+    bones = sum(len(names) for names in certificate.mapped.values())
+    yield "Bones", f"{bones} with motion", not certificate.unmatched
+    if certificate.not_written:
+        yield "Left alone", f"{len(certificate.not_written)} that something else moves", False
+    if certificate.limbs:
+        most = max(measure.largest for measure in certificate.limbs.values())
+        yield "Limbs off by", f"{most:.1f}° at most", most <= TOLERABLE_DEG
+    if certificate.contacts:
+        yield "Held in place", f"{certificate.contacts} times", True
+    if certificate.slide is not None:
+        slide = certificate.slide.largest
+        yield "Feet slide by", f"{slide:.1f} mm a frame", slide <= TOLERABLE_SLIDE
+    if certificate.penetration is not None:
+        under = certificate.penetration.largest
+        yield "Below floor", f"{under:.0f} mm at most", under <= TOLERABLE_MM
+
+
+def short(text: str) -> str:
+    """For a narrow sidebar: bones without the rig's prefix, which would push out their names."""
+    return text.rpartition(":")[2].replace(" degrees", "°")
 
 
 @lru_cache(maxsize=8)

@@ -16,10 +16,11 @@ class ROTOCAP_UL_bone_map(bpy.types.UIList):
         self, context: bpy.types.Context, layout: bpy.types.UILayout, data: object, item: object,
         icon: int, active_data: object, active_property: str, index: int = 0, flag: int = 0,
     ) -> None:  # fmt: skip
-        armature = item.id_data
         split = layout.split(factor=0.45)
-        split.label(text=rig_map.label(armature, index))
-        split.prop_search(item, "bone", armature.data, "bones", text="")
+        split.label(text=rig_map.label(item.id_data, index))
+        bone = split.row()
+        bone.active = bool(item.bone)
+        bone.label(text=rig_map.short(item.bone) or "no bone")
 
     def filter_items(
         self, context: bpy.types.Context, data: object, property: str
@@ -45,14 +46,12 @@ class ROTOCAP_PT_character(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, context.scene.rotocap.retarget
-        layout.prop(settings, "rig", text="")
         armature = rig_map.chosen(context)
+        active = "Click your character's armature" if armature is None else f"{armature.name} (active)"
+        layout.prop(settings, "rig", text="", placeholder=active)
         if armature is None:
-            layout.label(text="Click your character's armature", icon="INFO")
             return
-        if settings.rig is None:
-            layout.label(text=armature.name, icon="ARMATURE_DATA")
-        layout.prop(settings, "person", icon="USER")
+        layout.prop(settings, "person", text="", icon="USER", placeholder="The main person")
         row = layout.row()
         row.scale_y = 1.5
         row.operator("rotocap.apply_to_armature", icon="ARMATURE_DATA")
@@ -85,6 +84,12 @@ class ROTOCAP_PT_bone_map(SidebarPanel, bpy.types.Panel):
             paragraph(layout.column(align=True), f"No bone for {', '.join(lacking)}", "ERROR")
         layout.row().prop(context.scene.rotocap.retarget, "shown", expand=True)
         layout.template_list("ROTOCAP_UL_bone_map", "", kept, "rows", kept, "row", rows=8)
+        if kept.row < len(kept.rows):
+            chosen = kept.rows[kept.row]
+            if rig_map.group_of(chosen.role) == context.scene.rotocap.retarget.shown:
+                column = layout.column(align=True)
+                column.label(text=f"{rig_map.label(armature, kept.row)} is:")
+                column.prop_search(chosen, "bone", armature.data, "bones", text="")
 
 
 class ROTOCAP_PT_transfer(SidebarPanel, bpy.types.Panel):
@@ -126,16 +131,21 @@ class ROTOCAP_PT_certificate(SidebarPanel, bpy.types.Panel):
         kept = rig_map.chosen(context).rotocap
         certificate = rig_map.certificate(kept.certificate)
         column = self.layout.column(align=True)
-        for line in certificate.lines():
-            paragraph(column, line, "DOT")
+        for name, value, fine in rig_map.summary(certificate):
+            row = column.split(factor=0.45)
+            row.label(text=name, icon="CHECKMARK" if fine else "ERROR")
+            row.label(text=value)
+        column = self.layout.column(align=True)
+        for warning in certificate.warnings:
+            paragraph(column, warning, "ERROR")
         saved = rig_map.reduction(kept.reduction)
         if saved:
             paragraph(column, saved, "DOT")
         worst = certificate.worst()[:_WORST]
         if worst:
-            self.layout.label(text="Worth a look:")
+            self.layout.label(text="Worth a look, at frame:")
         column = self.layout.column(align=True)
         for text, frame in worst:
-            row = column.row()
-            row.label(text=text)
-            row.operator("rotocap.go_to_frame", text=str(frame), icon="TIME").frame = frame
+            row = column.split(factor=0.8)
+            row.label(text=rig_map.short(text))
+            row.operator("rotocap.go_to_frame", text=str(frame)).frame = frame

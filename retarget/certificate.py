@@ -14,6 +14,7 @@ VERSION = 1
 # What is worth a look: an animator sees it.
 TOLERABLE_MM = 5.0
 TOLERABLE_DEG = 3.0
+TOLERABLE_SLIDE = 1.0  # mm a frame
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Certificate:
             for limb, m in self.reach.items()
             if m.largest > TOLERABLE_MM
         ]
-        if self.slide is not None and self.slide.largest > 1.0:
+        if self.slide is not None and self.slide.largest > TOLERABLE_SLIDE:
             m = self.slide
             found.append((m.largest / 4.0, f"slides by {m.largest:.1f} mm a frame", m.frame))
         if self.penetration is not None and self.penetration.largest > TOLERABLE_MM:

@@ -39,17 +39,20 @@ rm -rf "$out" "$chroot/test"
 mkdir -p "$out" "$chroot/test/out"
 cp "$zip" "$chroot/test/rotocap.zip"
 cp "$root"/tests/gui/*.py "$chroot/test/"
+mkdir "$chroot/test/rigs"
+cp "$root"/tests/rigs/*.py "$root"/tests/rigs/*.toml "$chroot/test/rigs/"
 cp "$root/tests/data/sample/sample.mp4" "$chroot/test/Sample clip.mp4"
 
 cat >"$chroot/test/run.sh" <<'INSIDE'
 set -u
 export HOME=/test/home BLENDER_USER_RESOURCES=/test/user LIBGL_ALWAYS_SOFTWARE=1 DISPLAY=:97 LANG=C.UTF-8
+export PYTHONPATH=/test
 mkdir -p "$HOME"
-Xvfb :97 -screen 0 1280x800x24 -nolisten tcp >/test/out/xvfb.log 2>&1 &
+Xvfb :97 -screen 0 1280x1000x24 -nolisten tcp >/test/out/xvfb.log 2>&1 &
 server=$!
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e /tmp/.X11-unix/X97 ] && break; sleep 0.5; done
-timeout 500 blender --window-geometry 0 0 1280 800 --no-window-focus --enable-event-simulate \
-    --python-exit-code 3 --python /test/drive.py >/test/out/blender.log 2>&1
+timeout 800 blender --window-geometry 0 0 1280 1000 --no-window-focus --enable-event-simulate \
+    --python-use-system-env --python-exit-code 3 --python /test/drive.py >/test/out/blender.log 2>&1
 status=$?
 kill "$server"
 wait "$server" 2>/dev/null

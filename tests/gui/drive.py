@@ -10,95 +10,20 @@ mouse), presses them, watches that the window stays alive, and takes pictures on
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
+import character
+from window import OUT, Steps, click, picture, press, report, say, viewport, wait_for
 
 HERE = Path(__file__).parent
-OUT = HERE / "out"
 PACKAGE = "bl_ext.user_default.rotocap"
 TAB = "Rotocap"
 
 bpy.context.preferences.view.show_splash = False
-
-Steps = Iterator[float]
-report: list[str] = []
-
-
-def say(text: str) -> None:
-    report.append(text)
-    print(text, flush=True)
-
-
-def picture(name: str) -> None:
-    subprocess.run(["import", "-window", "root", str(OUT / name)], check=True)
-
-
-def viewport() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
-    window = bpy.context.window_manager.windows[0]
-    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
-    return window, area, next(region for region in area.regions if region.type == "UI")
-
-
-def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> Steps:
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            picture("failed.png")
-            raise AssertionError(f"waited {seconds:.0f} s for: {what}")
-        yield 0.1
-
-
-def move(x: int, y: int) -> Steps:
-    window, _, _ = viewport()
-    window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
-    yield 0.05
-
-
-def press(key: str, *, ctrl: bool = False) -> Steps:
-    window, area, _ = viewport()
-    x, y = area.x + 200, area.y + 300
-    window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
-    yield 0.05
-    window.event_simulate(key, "PRESS", x=x, y=y, ctrl=ctrl)
-    yield 0.05
-    window.event_simulate(key, "RELEASE", x=x, y=y, ctrl=ctrl)
-    yield 0.3
-
-
-def find(command: str, found: list[tuple[int, int]]) -> Steps:
-    """Hover down the sidebar until the button of `command` is under the mouse."""
-    window, area, region = viewport()
-    manager = bpy.context.window_manager
-    x = region.x + region.width // 2 - 10
-    for y in range(region.y + region.height - 10, region.y, -7):
-        yield from move(x, y)
-        manager.clipboard = ""
-        with bpy.context.temp_override(window=window, area=area, region=region):
-            if bpy.ops.ui.copy_python_command_button.poll():
-                bpy.ops.ui.copy_python_command_button()
-        if manager.clipboard.startswith(command):
-            found.append((x, y))
-            return
-    picture("failed.png")
-    raise AssertionError(f"no button for {command} in the sidebar")
-
-
-def click(command: str) -> Steps:
-    found: list[tuple[int, int]] = []
-    yield from find(command, found)
-    window, _, _ = viewport()
-    x, y = found[0]
-    window.event_simulate("LEFTMOUSE", "PRESS", x=x, y=y)
-    yield 0.05
-    window.event_simulate("LEFTMOUSE", "RELEASE", x=x, y=y)
-    yield 0.2
-    say(f"pressed the button of {command}")
 
 
 def armatures() -> list[bpy.types.Object]:
@@ -181,6 +106,7 @@ def story() -> Steps:
     assert len(armatures()) == 1, "what was read before Esc is kept"
     say(f"Esc: {job.outcome.message}")
     picture("4_escaped.png")
+    yield from character.story(HERE / "Sample clip.take")
 
 
 steps = story()

@@ -253,8 +253,9 @@ class Recorder:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def prop(self, data, name, **_) -> None:
+    def prop(self, data, name, placeholder="", **_) -> None:
         assert name in data.bl_rna.properties, name
+        self.texts.append(placeholder)
 
     def prop_search(self, data, name, where, items, **_) -> None:
         assert name in data.bl_rna.properties and items in where.bl_rna.properties
@@ -292,13 +293,13 @@ def drawn(module, name: str) -> list[str]:
 
 
 def test_the_sidebar_shows_map_options_and_certificate(scene, module, character, lively, known_take) -> None:
-    assert "Mixamo" in drawn(module, "ROTOCAP_PT_character")
+    assert "Mixamo (active)" in drawn(module, "ROTOCAP_PT_character")
     assert drawn(module, "ROTOCAP_PT_certificate") == []
     assert any("Searched when" in text for text in drawn(module, "ROTOCAP_PT_bone_map"))
     scene.rotocap.take = str(known_take(lively))
     bpy.ops.rotocap.apply_to_armature()
     assert "mixamo: 100% sure" in drawn(module, "ROTOCAP_PT_bone_map")
-    assert any("bones mapped" in text for text in drawn(module, "ROTOCAP_PT_certificate"))
+    assert "Limbs off by" in drawn(module, "ROTOCAP_PT_certificate")
     drawn(module, "ROTOCAP_PT_transfer")
     drawn(module, "ROTOCAP_MT_presets")
     names = module("panels.retarget").ROTOCAP_UL_bone_map

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A take on the animator's own character, from the sidebar's Character panels, in a real window."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import bpy
+from window import Steps, click, picture, press, say, viewport
+
+HEADER = 27  # pixels from a button's middle to the next panel's header
+
+
+def story(take: Path) -> Steps:
+    """A Mixamo character gets `take`; Rotocap is installed, its tab is open."""
+    for thing in list(bpy.data.objects):
+        bpy.data.objects.remove(thing)
+    # The rigs need scipy and the skeleton, which came with the extension under its own name.
+    sys.modules["rotocap"] = sys.modules["bl_ext.user_default.rotocap"]
+    rig = importlib.import_module("rigs.build").armature("mixamo")
+    name = rig.name
+    bpy.context.view_layer.objects.active = rig
+    rig.select_set(True)
+    scene = bpy.context.scene
+    scene.rotocap.take = str(take)
+    rig.show_in_front = True
+    _, area, _ = viewport()
+    view = area.spaces.active.region_3d
+    view.view_perspective = "PERSP"
+    view.view_rotation = (0.66, 0.56, 0.32, 0.38)
+    view.view_location, view.view_distance = (0.3, 0.0, 0.85), 3.2
+    scene.frame_set(1)
+    bpy.ops.ed.undo_push(message="A character")
+    yield 0.5
+
+    for first in ("rotocap.take", "rotocap.people", "bpy.ops.rotocap.import_video"):
+        yield from click(first, above=HEADER)  # close the panels above
+    yield 0.3
+    picture("5_character.png")
+    yield from click("retarget.rig", above=HEADER, ctrl=True)
+    yield 0.3
+    picture("6_all_open.png")
+    yield from click("retarget.root_motion", above=HEADER)
+    yield 0.3
+    yield from click("bpy.ops.rotocap.find_bone_map")
+    yield 1.0
+    found = bpy.data.objects[name].rotocap
+    assert found.preset == "mixamo", (found.preset, found.score)
+    say(f"found: {found.preset}, {found.score:.0%}")
+    picture("7_found.png")
+
+    yield from click("bpy.ops.rotocap.apply_to_armature")
+    yield 0.5
+    rig = bpy.data.objects[name]
+    certificate = json.loads(rig.rotocap.certificate)
+    assert certificate["frames"] > 50, certificate["frames"]
+    assert len(rig.animation_data.nla_tracks) == 1
+    picture("8_applied.png")
+
+    yield from click("bpy.ops.rotocap.find_bone_map", above=HEADER)
+    yield 0.5
+    picture("9_certificate.png")
+    frame = scene.frame_current
+    yield from click("bpy.ops.rotocap.go_to_frame", across=0.8)
+    yield 0.5
+    assert scene.frame_current != frame, frame
+    say(f"went to frame {scene.frame_current}")
+    picture("10_jumped.png")
+
+    before = scene.frame_current
+    yield from press("Z", ctrl=True)
+    yield 0.5
+    rig = bpy.data.objects[name]
+    assert rig.animation_data is None or not rig.animation_data.nla_tracks, "one undo step takes it away"
+    assert not rig.rotocap.certificate
+    assert rig.rotocap.preset == "mixamo", "and leaves the map"
+    say(f"one undo takes the motion off the character (frame {before} -> {bpy.context.scene.frame_current})")
+    picture("11_undone.png")
