@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gravity, floor and contacts from the people's own motion, for a camera that stands still.
 
-Up is where people's upper bodies and standing legs point most of the time, held near
-the picture's own up, since cameras are rarely tilted far sideways. The floor lies
+Up is what the lift network takes for it in every frame, held near the picture's own up,
+since cameras are rarely tilted far sideways. The floor lies
 under the lowest places that feet reach. World frame: +Y up, floor at y = 0, the first
 person starts over the origin, and the camera looks along -Z (a person who faces the
 camera faces +Z, as in the T-pose).
@@ -20,16 +20,14 @@ from .fit import FitResult
 from .fit.model_points import FOOT_KEYPOINTS, FOOT_ROWS, POINTS
 from .kinematics import axis_angle_from_matrix, forward, in_blocks, matrix_from_axis_angle
 from .sequence import SmplxSequence
-from .skeleton import BODY_JOINT_COUNT, INDEX
+from .skeleton import BODY_JOINT_COUNT
 
 Array = NDArray[np.float64]
 
-_CARRIER = POINTS.joint[FOOT_ROWS]
+_CARRIER = POINTS.carrier[FOOT_ROWS]  # the anchor too: feet carry their own points
 _MIN_STANDING = 10  # frames with a foot that stands, to believe in the floor under it
 _CAMERA_UP = np.array([0.0, -1.0, 0.0])
 _CAMERA_UP_WEIGHT = 0.15  # of all frames: how firmly the picture's up holds
-_LEAN = 0.05  # upright people lean forward by 3 degrees in the mean, from ankles to neck, walking or not
-_STANDING = 0.90  # cosine between trunk and legs from which on a person counts as upright
 _FLOOR_SHARE = 0.10  # share of the feet's places that lie at or under the floor
 _CONTACT_HEIGHT = 0.07  # metres
 _CONTACT_SPEED = 0.35  # metres a second
@@ -68,28 +66,10 @@ def _floor(people: Sequence[FitResult], rotation: Array) -> float:
 
 
 def _up(people: Sequence[FitResult]) -> Array:
-    directions, total = [], 0
-    for person in people:
-        joints = person.joints
-        hips = joints[:, [INDEX["left_hip"], INDEX["right_hip"]]].mean(axis=1)
-        trunk = _unit(joints[:, INDEX["neck"]] - hips)
-        ankles = joints[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].mean(axis=1)
-        legs = _unit(hips - ankles)
-        standing = (trunk * legs).sum(axis=-1) > _STANDING
-        # Legs that nobody saw say nothing about where down is.
-        seen = person.sigma[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].max(axis=1) < 0.15
-        whole = _unit(joints[:, INDEX["neck"]] - ankles)
-        left = joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]]
-        ahead = _unit(np.cross(left, whole))
-        directions.append((whole - _LEAN * ahead)[standing & seen])
-        total += len(joints)
-    together = np.concatenate(directions)
-    up = together.sum(axis=0) + _CAMERA_UP_WEIGHT * total * _CAMERA_UP
+    """What the lift network takes for up in every frame: the surer it is, the more a frame counts."""
+    ups = np.concatenate([person.up for person in people])
+    up = ups.mean(axis=0) + _CAMERA_UP_WEIGHT * _CAMERA_UP
     return np.asarray(up / np.linalg.norm(up))
-
-
-def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
 def _feet(person: FitResult) -> Array:

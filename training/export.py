@@ -15,6 +15,7 @@ import json
 import subprocess
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -133,7 +134,42 @@ def main() -> None:
     if run.is_file():
         about["run"] = json.loads(run.read_text(encoding="utf-8"))
     (given.out / "lift.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    (given.out / "MODEL_CARD.md").write_text(card(about), encoding="utf-8")
     print(json.dumps(about, indent=1))
+
+
+def card(about: dict[str, Any]) -> str:
+    """The model card beside the network."""
+    run = about.get("run", {})
+    train = run.get("train", {})
+    figures = "\n".join(f"| `{name}` | {value:.2f} |" for name, value in about["held_out"].items())
+    return f"""# Model card: lift.onnx
+Rotocap's own network: 35 of the COCO-WholeBody points over time in, SMPL-X body joints with
+their doubt, rotations, distance, contacts and gravity out. `docs/lift.md` describes it.
+
+- **Licence**: GPL-3.0-or-later, as the project. Made by `python -m rotocap.training.train` and
+  `python -m rotocap.training.export` at commit {about["commit"]}.
+- **Size**: {about["parameters"]:,} parameters, stored in half precision; float32 arithmetic.
+  Differs from torch by {about["differs_from_torch"]:.1g} at most.
+- **Data**: motion of the CMU Graphics Lab Motion Capture Database (and 1,663 CC0 frames of
+  Mesh2Motion), projected by synthetic cameras, with errors as measured on our landmark networks.
+  No pictures, no one's likeness. Credit: the data used in this project was obtained from
+  mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217.
+- **Never trained on**: CMU subjects 03, 05 and 12, and anything under a non-commercial licence.
+- **Run**: {run.get("steps", "?")} steps, {run.get("frames", 0):,} frames,
+  {train.get("minutes", "?")} minutes on two CPU cores, seed {train.get("seed", "?")}.{_beginning(run)}
+
+| held-out people, motion as recorded, all cameras, detector-like errors | |
+|---|---|
+{figures}
+
+Known weaknesses: motion is Western adults' of the years 2000 to 2010, mostly walking, dancing and
+sports; children, floor acrobatics and other people's hands on the body are hardly in it.
+"""
+
+
+def _beginning(run: dict[str, Any]) -> str:
+    return f" It began from an earlier run's weights ({run['begin']})." if run.get("begin") else ""
 
 
 if __name__ == "__main__":

@@ -160,6 +160,7 @@ def train(
                 "train": asdict(options),
                 "model": asdict(model_options),
                 "variety": asdict(variety),
+                "begin": None if begin is None else begin.name,
                 "steps": step,
                 "frames": step * options.batch,
                 "fps": layout.FPS,

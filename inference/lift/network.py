@@ -51,6 +51,7 @@ class Lifted:
     pelvis: Array  # (T, 3) metres
     depth_error: Array  # (T,) scale of the relative error of the pelvis's distance
     contact: Array  # (T, 4) chance that left heel, left toe, right heel, right toe rests
+    up: Array  # (T, 3) against gravity; the surer the network is, the nearer to length 1
 
 
 def lift(
@@ -69,6 +70,7 @@ def lift(
     network = _network(folder)
     points = (keypoints[:, KEYPOINTS, :2] - camera_K[:2, 2]) / np.array([camera_K[0, 0], camera_K[1, 1]])
     certainty = np.where(np.isfinite(keypoints[:, KEYPOINTS]).all(-1), keypoints[:, KEYPOINTS, 2], 0.0)
+    certainty = np.clip(certainty, 0.0, 1.0)
     points = np.where(certainty[..., None] > 0.0, points, 0.0)
     time_s = np.asarray(time_s, dtype=np.float64)
     cuts = np.flatnonzero(np.diff(time_s) > _LONGEST_GAP_S) + 1
@@ -78,6 +80,15 @@ def lift(
         laid = grid.lay(points[rows], certainty[rows])
         parts.append(grid.back(_decoded(network, *laid, check)))
     return Lifted(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])})
+
+
+def lift_single_frames(*, time_s: Array, keypoints: Floats, camera_K: Array, folder: Path = FOLDER) -> Lifted:
+    """The same, with every row shown to the network alone: what time is worth. For measuring only."""
+    rows = [
+        lift(time_s=time_s[t : t + 1], keypoints=keypoints[t : t + 1], camera_K=camera_K, folder=folder)
+        for t in range(len(time_s))
+    ]
+    return Lifted(**{name: np.concatenate([getattr(r, name) for r in rows]) for name in vars(rows[0])})
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +203,7 @@ def _in_camera(out: Array, camera_from_virtual: Array, spread: Array) -> Lifted:
         world=camera_from_virtual[:, None] @ turns,
         pelvis=np.einsum("tij,tj->ti", camera_from_virtual, ahead),
         depth_error=np.exp(out[:, layout.ROOT_SPREAD][:, 0]),
+        up=np.einsum("tij,tj->ti", camera_from_virtual, out[:, layout.UP]),
         contact=1.0 / (1.0 + np.exp(-np.clip(out[:, layout.CONTACTS], -30.0, 30.0))),
     )
 
