@@ -8,7 +8,7 @@ VIDEO ?= $(SAMPLE)
 PYTEST_ARGS ?=
 export BLENDER_USER_RESOURCES ?= $(CURDIR)/build/blender_user
 
-.PHONY: help demo test test-all test-gui lint models extension eval bench setup clean
+.PHONY: help demo test test-all test-gui lint models extension eval train bench setup clean
 
 help: ## say what can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,11 @@ extension: models ## one zip a platform into dist/
 	@$(PY) -m rotocap.tools.build_extension
 
 eval: models ## accuracy on the sample and on the clips, into build/eval.json
+	@tools/setup.sh runtime build test reference
 	@$(PY) -m rotocap.tools.evaluate
+
+train: setup ## train the lift network for at most three hours, or go on, into build/training/lift
+	@$(PY) -m rotocap.training.train
 
 bench: models ## speed and memory, into build/bench.json
 	@$(PY) -m rotocap.tools.benchmark

@@ -10,6 +10,7 @@ every clip to build/eval/. Clips that are not there are said to be skipped.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 import time
@@ -22,7 +23,7 @@ from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from .. import side_videos
-from . import automap, retarget, retarget_pictures, rigify, views, world
+from . import automap, lift, retarget, retarget_pictures, rigify, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["sample", *(clip.name for clip in CLIPS), "views", "world", "retarget"]
+    names = ["sample", *(clip.name for clip in CLIPS), "views", "world", "lift", "retarget"]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
     parser.add_argument("--motion", type=Path, default=MOTION, help="folder of the held-out motion")
@@ -55,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         if name == "views":
             figures.update(_views(options.media / views.FOLDER, folder, skipped, keep=options.keep))
+            continue
+        if name == "lift":
+            figures.update(_lift(options.motion, skipped))
             continue
         if name == "world":
             figures.update(_world(options.motion, folder / "walks", skipped, keep=options.keep))
@@ -143,6 +147,16 @@ def _world(motion: Path, folder: Path, skipped: list[str], *, keep: bool) -> dic
         skipped.append(f"world: needs {motion / world.HELD_OUT}")
         return {}
     return world.measure(motion, folder, _say, keep=keep)
+
+
+def _lift(motion: Path, skipped: list[str]) -> dict[str, float]:
+    missing = [str(path) for path in (motion / f"{name}.npz" for name in lift.FILES) if not path.is_file()]
+    if importlib.util.find_spec("torch") is None:
+        missing.append("torch (tools/setup.sh reference)")
+    if missing:
+        skipped.append(f"lift: needs {', '.join(missing)}")
+        return {}
+    return lift.measure(motion, _say)
 
 
 def _captured(video: Path, out: Path, *, keep: bool) -> Take:

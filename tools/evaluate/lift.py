@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+FILES = ("heldout", "eval_bandai_nc")  # .npz of the motion folder
 _FRAMES = 150  # five seconds
 _SEED = 4711
 _CUT_OFF_HZ = 6.0  # of the usual filter
@@ -44,13 +45,13 @@ def measure(
 ) -> dict[str, float]:
     """The lift.*, fit.* figures. `fitted` of the windows go through the fit too, which takes longer.
 
-    Raises ImportError without torch, MotionError without the held-out motion.
+    Needs torch. Raises MotionError without the held-out motion.
     """
     from ...training.motion_data import MotionSet
     from ...training.synthesis import AS_RECORDED, Synthesis
 
     figures: dict[str, float] = {}
-    for name, file in (("heldout", "heldout"), ("bandai", "eval_bandai_nc")):
+    for name, file in zip(("heldout", "bandai"), FILES, strict=True):
         data = Synthesis(
             MotionSet.load(motion, [file], purpose="evaluation"), variety=AS_RECORDED, seed=_SEED
         )
