@@ -87,6 +87,7 @@ class Batch:
     pelvis: Tensor  # (B, T, 3) in the real camera
     points: Tensor  # (B, T, P, 2) as detected, on the plane z = 1
     certainty: Tensor  # (B, T, P)
+    sequence: Tensor  # (B,) number of the take that the (lower) body comes from
 
 
 class Synthesis:
@@ -98,8 +99,10 @@ class Synthesis:
         *,
         variety: Variety = Variety(),
         errors: ErrorModel | None = None,
+        emphasis: Tensor | None = None,
         seed: int,
     ) -> None:
+        """emphasis (S,): how much more often than usual each sequence is drawn (`examine`)."""
         self.variety = variety
         self.errors = errors or ErrorModel.load()
         self.generator = torch.Generator().manual_seed(seed)
@@ -109,6 +112,8 @@ class Synthesis:
         self.length = torch.tensor(np.diff(motion.start))
         # Long takes of one person are much alike: they count for less than their frames.
         self.weight = self.length.float().clamp(min=30).pow(0.75)
+        if emphasis is not None:
+            self.weight = self.weight * emphasis
 
     def batch(self, count: int, frames: int) -> Batch:
         """B = count windows of T = frames, drawn at random."""
@@ -128,7 +133,7 @@ class Synthesis:
         local, trans = self._varied(local, trans)
         world, joints = _forward(local, bodies.offsets)
         joints = joints + (trans * bodies.leg[:, None, None])[:, :, None]
-        return self._seen(world, joints, bodies)
+        return self._seen(world, joints, bodies, sequence)
 
     # Motion.
 
@@ -206,7 +211,7 @@ class Synthesis:
 
     # Pictures.
 
-    def _seen(self, world: Tensor, joints: Tensor, bodies: Bodies) -> Batch:
+    def _seen(self, world: Tensor, joints: Tensor, bodies: Bodies, sequence: Tensor) -> Batch:
         count, frames = joints.shape[:2]
         contacts = _contacts(world, joints, bodies)
         camera, tangent = self._cameras(count)
@@ -264,6 +269,7 @@ class Synthesis:
             pelvis=pelvis,
             points=flat,
             certainty=certainty,
+            sequence=sequence,
         )
 
     def _cameras(self, count: int) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def train(
     model_options: ModelOptions,
     variety: Variety,
     begin: Path | None = None,
+    emphasis: Mapping[str, float] | None = None,
     device: str = "cpu",
 ) -> Lift:
     """Train, or go on, until the time is up; checkpoints and a log in `out`. Returns the averaged network."""
@@ -108,7 +110,8 @@ def train(
         print(f"begins from {begin}; new: {missing.missing_keys}", flush=True)
         average.load_state_dict(model.state_dict())
     # The samples after a resumption are others than before it.
-    data = Synthesis(motion, variety=variety, seed=options.seed + step)
+    more = None if emphasis is None else torch.tensor([emphasis.get(s.name, 1.0) for s in motion])
+    data = Synthesis(motion, variety=variety, emphasis=more, seed=options.seed + step)
     log = (out / "log.jsonl").open("a", encoding="utf-8")
     began, resumed = time.monotonic(), spent
     saved = measured = began
@@ -160,6 +163,7 @@ def train(
                 "train": asdict(options),
                 "model": asdict(model_options),
                 "variety": asdict(variety),
+                "emphasis": emphasis is not None,
                 "begin": None if begin is None else begin.name,
                 "steps": step,
                 "frames": step * options.batch,
@@ -196,6 +200,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "training" / "lift")
     parser.add_argument("--minutes", type=float, default=TrainOptions.minutes)
     parser.add_argument("--begin", type=Path, help="checkpoint whose weights to start from")
+    parser.add_argument("--emphasis", type=Path, help="emphasis.json of `examine`: what to learn more of")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gpu", action="store_true", help="a wider network, on CUDA")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="options of run and model")
@@ -218,6 +223,7 @@ def main() -> None:
         model_options=ModelOptions(**net),
         variety=Variety(),
         begin=given.begin,
+        emphasis=json.loads(given.emphasis.read_text(encoding="utf-8")) if given.emphasis else None,
         device="cuda" if given.gpu else "cpu",
     )
 
