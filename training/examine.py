@@ -90,7 +90,7 @@ def examine(model: nn.Module, motion: MotionSet, *, windows: int = 6000, frames:
 
 
 def emphasis(failures: Failures) -> Array:
-    """How much more often (S,) each take should be drawn: as the square of its error, 1 where little is known."""
+    """How much more often (S,) each take should be drawn: by its squared error, 1 where little is known."""
     error = np.where(failures.windows > 0, failures.by_take, failures.mean)
     known = (error * failures.windows + failures.mean * _PRIOR) / (failures.windows + _PRIOR)
     return np.asarray(np.clip((known / failures.mean) ** 2, 0.5, _MOST))
