@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gravity, floor and contacts from the people's own motion, for a camera that stands still.
 
-Up is what the lift network takes for it in every frame, held near the picture's own up,
-since cameras are rarely tilted far sideways. The floor lies
+Up is what the lift network takes for it, and where upright people point. The floor lies
 under the lowest places that feet reach. World frame: +Y up, floor at y = 0, the first
 person starts over the origin, and the camera looks along -Z (a person who faces the
 camera faces +Z, as in the T-pose).
@@ -20,14 +19,17 @@ from .fit import FitResult
 from .fit.model_points import FOOT_KEYPOINTS, FOOT_ROWS, POINTS
 from .kinematics import axis_angle_from_matrix, forward, in_blocks, matrix_from_axis_angle
 from .sequence import SmplxSequence
-from .skeleton import BODY_JOINT_COUNT
+from .skeleton import BODY_JOINT_COUNT, INDEX
 
 Array = NDArray[np.float64]
 
 _CARRIER = POINTS.carrier[FOOT_ROWS]  # the anchor too: feet carry their own points
 _MIN_STANDING = 10  # frames with a foot that stands, to believe in the floor under it
 _CAMERA_UP = np.array([0.0, -1.0, 0.0])
-_CAMERA_UP_WEIGHT = 0.15  # of all frames: how firmly the picture's up holds
+_CAMERA_UP_WEIGHT = 0.02  # beside the network's 1: the picture's own up, for want of anything else
+_UPRIGHT_WEIGHT = 0.5  # beside the network's 1: people lean, but not for long
+_STANDING = 0.90  # cosine between trunk and legs from which on a person counts as upright
+_UNSEEN_LEG = 0.20  # metres of sigma
 _FLOOR_SHARE = 0.10  # share of the feet's places that lie at or under the floor
 _CONTACT_HEIGHT = 0.07  # metres
 _CONTACT_SPEED = 0.35  # metres a second
@@ -66,10 +68,26 @@ def _floor(people: Sequence[FitResult], rotation: Array) -> float:
 
 
 def _up(people: Sequence[FitResult]) -> Array:
-    """What the lift network takes for up in every frame: the surer it is, the more a frame counts."""
-    ups = np.concatenate([person.up for person in people])
-    up = ups.mean(axis=0) + _CAMERA_UP_WEIGHT * _CAMERA_UP
+    """Up, from two sides: what the lift network takes for it, and where upright people point."""
+    seen, upright, total = np.zeros(3), np.zeros(3), 0
+    for person in people:
+        joints = person.joints
+        hips = joints[:, [INDEX["left_hip"], INDEX["right_hip"]]].mean(axis=1)
+        trunk = _unit(joints[:, INDEX["neck"]] - hips)
+        ankles = joints[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].mean(axis=1)
+        legs = _unit(hips - ankles)
+        standing = (trunk * legs).sum(axis=-1) > _STANDING
+        # Legs that nobody saw say nothing about where down is.
+        standing &= person.sigma[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].max(axis=1) < _UNSEEN_LEG
+        upright += _unit(joints[:, INDEX["neck"]] - ankles)[standing].sum(axis=0)
+        seen += person.up.sum(axis=0)
+        total += len(joints)
+    up = (seen + _UPRIGHT_WEIGHT * upright) / total + _CAMERA_UP_WEIGHT * _CAMERA_UP
     return np.asarray(up / np.linalg.norm(up))
+
+
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
 def _feet(person: FitResult) -> Array:
