@@ -151,6 +151,18 @@ def envelope(need: Array, *, spans: Sequence[Span], radius: int) -> Array:
     return out
 
 
+def ramped(need: Array, *, spans: Sequence[Span], step: float) -> Array:
+    """The lowest curve (N,) that is nowhere below need (N,) and changes by at most `step` a frame."""
+    out = np.array(need)
+    for first, last in spans:
+        here = need[first : last + 1]
+        rise = step * np.arange(len(here))
+        after = np.maximum.accumulate(here + rise) - rise
+        before = (np.maximum.accumulate(here[::-1] + rise) - rise)[::-1]
+        out[first : last + 1] = np.maximum(after, before)
+    return out
+
+
 def smoothed(values: Array, *, spans: Sequence[Span], radius: int) -> Array:
     """Values (N, k) averaged over `radius` frames to each side, never across a gap."""
     out = np.array(values)

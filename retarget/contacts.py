@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..inference.kinematics import axis_angle_from_matrix, matrix_from_axis_angle
 from . import contact_spans as runs
-from . import ik
+from . import ik, toes
 from .contact_spans import Span
 from .pelvis_shift import Support, pelvis_shift
 
@@ -48,6 +48,7 @@ class ContactOptions:
     calm_s: float = 0.1  # corrections are smoothed over this time to each side
     pelvis_s: float = 0.03  # the pelvis goes with the feet that stand, averaged over this time to each side
     reach_s: float = 0.2  # and sinks within this time where a leg falls short
+    toe_speed: float = np.radians(360.0)  # a second: toes that would sink are bent no faster
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +157,8 @@ def hold_feet(
             for point, found in s.spans.items()
             for span in found
         ]
-        out[name] = HeldLeg(s.rotation, _toes(s, bent.tip, floor), s.target, bent, tuple(holds))
+        bent_toes = _toes(s, bent.tip, floor, spans=spans, step=options.toe_speed / fps)
+        out[name] = HeldLeg(s.rotation, bent_toes, s.target, bent, tuple(holds))
     return Held(shift, out)
 
 
@@ -367,23 +369,20 @@ def _lift(target: Array, rotation: Array, shape: Foot, floor: float, margin: flo
     return np.asarray(np.maximum(0.0, -height))
 
 
-def _toes(standing: _Standing, ankle: Array, floor: float) -> Array | None:
+def _toes(
+    standing: _Standing, ankle: Array, floor: float, *, spans: Sequence[Span], step: float
+) -> Array | None:
     """Toe rotations (N, 3, 3): they follow the foot's correction, and bend up rather than into the floor."""
     leg, shape = standing.leg, standing.leg.shape
     if leg.toes is None or shape.toe_joint is None or shape.tip is None:
         return None
-    toes = standing.rotation @ np.swapaxes(leg.foot, -1, -2) @ leg.toes
+    carried = standing.rotation @ np.swapaxes(leg.foot, -1, -2) @ leg.toes
     joint = ankle + standing.rotation @ shape.toe_joint
-    along = toes @ (shape.tip - shape.toe_joint)
-    length = np.linalg.norm(along, axis=-1)
-    # Only what the joint's own height allows: a foot sunk whole is not the toes' to put right.
-    lowest = np.clip(np.minimum(floor - joint[:, 2], 0.0) / length, -0.95, 0.0)
-    sinks = along[:, 2] / length < lowest
-    if not sinks.any():
-        return np.asarray(toes)
-    level = along * (1.0, 1.0, 0.0)
-    level /= np.maximum(np.linalg.norm(level, axis=-1, keepdims=True), 1e-9)
-    wanted = level * np.sqrt(1.0 - lowest**2)[:, None] + UP * lowest[:, None]
-    turn = ik.turn_between(along[sinks] / length[sinks, None], wanted[sinks])
-    toes[sinks] = turn @ toes[sinks]
-    return np.asarray(toes)
+    return toes.out_of_the_floor(
+        carried,
+        shape.tip - shape.toe_joint,
+        foot=standing.rotation,
+        height=joint[:, 2] - floor,
+        spans=spans,
+        step=step,
+    )

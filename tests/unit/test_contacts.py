@@ -11,6 +11,7 @@ from planted_feet import FPS, about_x, posed, squat, walk
 
 from rotocap.inference.skeleton import PARENTS
 from rotocap.retarget import contact_spans as runs
+from rotocap.retarget import toes
 from rotocap.retarget.bone_map import SIDES, BoneMap
 from rotocap.retarget.certificate import Certificate
 from rotocap.retarget.certify import certify, soles
@@ -19,6 +20,7 @@ from rotocap.retarget.grounding import Grounded, ground, limb_joints, read_leg
 from rotocap.retarget.ik import bend_angle, two_bone
 from rotocap.retarget.motion import Motion
 from rotocap.retarget.rig import Rig
+from rotocap.retarget.segments import rotation_angle
 from rotocap.retarget.solve import RetargetOptions, Solved, solve
 from rotocap.tools.evaluate.retarget import Target, targets, varied
 
@@ -296,3 +298,48 @@ def test_seconds_mean_the_same_at_any_rate(rigs: dict[str, Target]) -> None:
     assert places[0].shape == places[1].shape
     assert np.abs(places[0] - places[1]).max() < 0.02
     np.testing.assert_allclose(places[1], places[2])
+
+
+def test_toes_never_snap_out_of_the_floor(rigs: dict[str, Target]) -> None:
+    """Toes that the source pushes straight down bend up on the floor, and fall back in time."""
+    motion = walk()
+    turns = np.array(motion.rotations)
+    sunk = (np.arange(len(motion)) % 36 < 18)[:, None, None]
+    for ankle, foot in ((7, 10), (8, 11)):
+        turns[:, foot] = np.where(sunk, turns[:, ankle] @ about_x(np.full(len(motion), 1.4)), turns[:, ankle])
+    pushed = replace(motion, rotations=turns)
+    target = rigs["mixamo"]
+    solved = transferred(pushed, target)
+    grounded = ground(solved, pushed)
+    assert lowest(solved, pushed, grounded.floor) < -30.0
+    assert lowest(grounded.solved, pushed, grounded.floor) > -1.0
+    for side in SIDES:
+        before, after = (read_leg(s, pushed, side) for s in (solved, grounded.solved))
+        own = [np.swapaxes(leg.foot, -1, -2) @ leg.toes for leg in (before, after)]
+        turned, was = (steps(one) for one in reversed(own))
+        foot = steps(before.foot)
+        assert (turned <= was + foot + 12.5).all()  # 360 degrees a second, and what the foot itself turns
+        # About the toes' own joint: nothing is turned sideways.
+        across = np.abs((after.toes @ [1.0, 0.0, 0.0]) @ [0.0, 0.0, 1.0])
+        assert across.max() < np.sin(np.radians(8.0))
+
+
+def steps(turns: np.ndarray) -> np.ndarray:
+    """Degrees from frame to frame."""
+    return np.degrees(rotation_angle(np.swapaxes(turns[:-1], -1, -2) @ turns[1:]))
+
+
+def test_toes_in_the_air_are_left_as_they_were() -> None:
+    """Straight down, and a little to the back, high above the floor."""
+    hanging = about_x(np.radians([80.0, 89.0, 91.0, 100.0, 85.0]))
+    out = toes.out_of_the_floor(
+        hanging, np.array([0.0, -0.08, -0.02]), foot=hanging, height=np.full(5, 0.3), spans=[(0, 4)], step=0.2
+    )
+    np.testing.assert_allclose(out, hanging, atol=1e-12)
+
+
+def test_a_ramp_is_as_steep_as_it_may_be_and_stops_at_gaps() -> None:
+    need = np.zeros(12)
+    need[[3, 8]] = 1.0
+    out = runs.ramped(need, spans=[(0, 5), (6, 11)], step=0.4)
+    np.testing.assert_allclose(out, [0, 0.2, 0.6, 1, 0.6, 0.2, 0.2, 0.6, 1, 0.6, 0.2, 0])
