@@ -53,7 +53,7 @@ def story(take: Path) -> Steps:
     picture("7_found.png")
 
     yield from click("bpy.ops.rotocap.apply_to_armature")
-    yield 0.5
+    yield 2.0
     rig = bpy.data.objects[name]
     certificate = json.loads(rig.rotocap.certificate)
     assert certificate["frames"] > 50, certificate["frames"]
