@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 
 from ..inference.sequence import SmplxSequence
-from ..retarget.bone_map import BoneMap, Setting
+from ..retarget.bone_map import IK_STRETCH, BoneMap, Setting
 from ..retarget.certificate import Certificate
 from ..retarget.certify import certify
 from ..retarget.channels import Channel
@@ -156,8 +156,10 @@ def _write(
         # Keyed, not set: with the track muted, the rig is as the animator left it.
         for switch in switches:
             bone, prop = (bpy.utils.escape_identifier(text) for text in (switch.bone, switch.property))
+            of_bone = f'pose.bones["{bone}"]'
             keys.write(
-                channels, f'pose.bones["{bone}"]["{prop}"]', np.array([switch.value]),
+                channels, f"{of_bone}.{prop}" if prop == IK_STRETCH else f'{of_bone}["{prop}"]',
+                np.array([switch.value]),
                 frames=timeline.frames[:1], kinds=keys.stepped(1), group=switch.bone,
             )  # fmt: skip
         notes = tracks.play(armature, channels, track=name, source=source)

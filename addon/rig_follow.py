@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..retarget.bone_map import FINGERS, BoneMap, Setting
 from ..retarget.posed import pose
 from ..retarget.rig import Bone, Rig
+from .rig_reader import set_setting, setting_of
 
 Array = NDArray[np.float64]
 
@@ -96,17 +97,17 @@ def _at_rest(armature: bpy.types.Object, names: Sequence[str], settings: Sequenc
     """Let the named bones rest and the switches be set, for as long as this lasts."""
     bones = armature.pose.bones
     posed = {name: _channels(bones[name]) for name in names}
-    switched = [(s, bones[s.bone][s.property]) for s in settings]
+    switched = [(s, setting_of(bones[s.bone], s.property)) for s in settings]
     try:
-        for setting, before in switched:
-            bones[setting.bone][setting.property] = type(before)(setting.value)
+        for setting, _ in switched:
+            set_setting(bones[setting.bone], setting.property, setting.value)
         for name in names:
             bones[name].matrix_basis = Matrix.Identity(4)
         _evaluate(armature)
         yield
     finally:
         for setting, before in switched:
-            bones[setting.bone][setting.property] = before
+            set_setting(bones[setting.bone], setting.property, before)
         for name, channels in posed.items():
             for channel, value in channels.items():
                 setattr(bones[name], channel, value)

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 from ..inference.errors import RigError
+from ..retarget.bone_map import IK_STRETCH
 from ..retarget.rig import Bone, Rig
 
 # Constraints that only bound what is keyed, or do not touch where a bone is and how it is turned.
@@ -68,7 +69,21 @@ def read_rig(armature: bpy.types.Object) -> Rig:
 
 def _own_properties(pose: bpy.types.PoseBone) -> list[str]:
     # A pose bone has keys, but cannot be walked through like a dict.
-    return [key for key in pose.keys() if not key.startswith("_")]  # noqa: SIM118
+    own = [key for key in pose.keys() if not key.startswith("_")]  # noqa: SIM118
+    return [*own, IK_STRETCH] if pose.ik_stretch > 0.0 else own
+
+
+def setting_of(pose: bpy.types.PoseBone, name: str) -> float | int | bool:
+    """A bone's custom property, or how much IK may stretch it."""
+    return pose.ik_stretch if name == IK_STRETCH else pose[name]
+
+
+def set_setting(pose: bpy.types.PoseBone, name: str, value: float) -> None:
+    """Set what `setting_of` gives, in the type that it has."""
+    if name == IK_STRETCH:
+        pose.ik_stretch = value
+    else:
+        pose[name] = type(pose[name])(value)
 
 
 def _parents_first(bones: bpy.types.ArmatureBones, carriers: Mapping[str, str]) -> list[bpy.types.Bone]:

@@ -63,9 +63,13 @@ SHORTEST = 1e-3  # of the rig's size: a limb below this has no direction
 IK_LIMBS: tuple[str, ...] = ("left_arm", "right_arm", "left_leg", "right_leg")
 
 
+IK_STRETCH = "ik_stretch"
+"""The one setting that is no custom property: how much Blender's own IK may stretch a bone."""
+
+
 @dataclass(frozen=True)
 class Setting:
-    """A custom property of a bone and the value that it has to have."""
+    """A custom property of a bone (or `IK_STRETCH`) and the value that it has to have."""
 
     bone: str
     property: str

@@ -26,7 +26,9 @@ def show(rig: bpy.types.Object, channels: list, settings: tuple, frame: int) -> 
         bone.matrix_basis.identity()
     for setting in settings:
         bone = rig.pose.bones[setting.bone]
-        if setting.property in bone:
+        if setting.property == "ik_stretch":
+            bone.ik_stretch = setting.value
+        elif setting.property in bone:
             bone[setting.property] = type(bone[setting.property])(setting.value)
     for channel in channels:
         bone = rig.pose.bones[channel.bone]
@@ -64,8 +66,8 @@ def test_ik_keys_make_the_same_pose(rig: bpy.types.Object, module, root_motion: 
             wanted = grounding.limb_joints(solved, limb)[frame]
             assert np.linalg.norm(root - wanted[0]) < 1e-3, (limb, frame)
             assert np.linalg.norm(tip - wanted[2]) < 1e-3, (limb, frame)
-            # Rigify's own IK squeezes the bones a little: the joint points the same way, a little nearer.
-            assert np.linalg.norm(middle - wanted[1]) < 0.04, (limb, frame)
+            # Without the squeeze that Rigify's bones allow their IK, knees and elbows lie where FK has them.
+            assert np.linalg.norm(middle - wanted[1]) < 0.012, (limb, frame)
             end = bone_map[f"{side}_{'foot' if kind == 'leg' else 'hand'}"][0]
             turn = np.array(
                 (
