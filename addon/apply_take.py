@@ -35,7 +35,10 @@ def read_people(take: Take, people: str = "all") -> list[Person]:
         raise TakeError(
             f"{take.path.name}: is not finished yet; let its capture end, or capture it again to go on"
         )
-    return [Person(record.name, record.colour, take.sequence(record)) for record in records]
+    return [
+        Person(record.name, record.colour, take.sequence(record), take.path, record.number)
+        for record in records
+    ]
 
 
 def one_of(people: list[Person], name: str) -> list[Person]:
@@ -100,6 +103,7 @@ def apply_to(
     report = ApplyReport(armatures=[done.armature], keys=done.keys, retargeted=done)
     report.warnings.extend(done.warnings)
     scene_from_take.mark_gaps(scene, person.name, done.timeline)
+    scene_from_take.list_performance(scene, person, armature, done.timeline)
     scene_from_take.set_frame_range(scene, [done.timeline], report, grow=True)
     if len(people) > 1:
         others = ", ".join(person.name for person in people[1:])

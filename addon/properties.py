@@ -13,6 +13,7 @@ from ..inference.errors import VideoError
 from ..inference.take import RECORD, Take, fingerprint
 from .camera import load_clip
 from .jobs import CaptureRequest
+from .performance_properties import RotocapPerformance
 from .preferences import threads
 from .retarget_properties import RotocapRetargetSettings
 
@@ -24,6 +25,12 @@ class RotocapSettings(bpy.types.PropertyGroup):
         type=RotocapRetargetSettings,
         name="Retarget",
         description="How a take is put on a character of your own",
+    )
+    performances: bpy.props.CollectionProperty(
+        type=RotocapPerformance, name="Performances", description="Who was captured, and what they move"
+    )
+    performance_index: bpy.props.IntProperty(
+        name="Performance", description="The performance that the buttons below the list work on"
     )
     video: bpy.props.StringProperty(
         name="Video",

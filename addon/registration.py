@@ -35,6 +35,7 @@ from ..panels.sidebar import (
     ROTOCAP_PT_video,
 )
 from . import jobs
+from .performance_properties import RotocapPerformance
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
 from .retarget_properties import RotocapMappedBone, RotocapRetargetSettings, RotocapRig
@@ -44,6 +45,7 @@ CLASSES: tuple[type, ...] = (
     RotocapMappedBone,
     RotocapRig,
     RotocapRetargetSettings,
+    RotocapPerformance,
     RotocapSettings,
     ROTOCAP_OT_import_video,
     ROTOCAP_OT_import_motion,

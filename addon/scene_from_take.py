@@ -16,7 +16,7 @@ import bpy
 from ..inference.errors import RigError
 from ..inference.sequence import SmplxSequence
 from ..retarget.timeline import Timeline, at_own_times, on_scene_frames
-from . import armature, body, camera, motion
+from . import armature, body, camera, motion, performances
 
 if TYPE_CHECKING:
     from .retarget import Retargeted
@@ -26,11 +26,17 @@ FIRST_FRAME = 1  # the scene frame that shows the video's first picture
 
 @dataclass(frozen=True)
 class Person:
-    """One person to apply: their name, colour (red, green, blue from 0 to 1) and motion."""
+    """One person to apply: their name, colour (red, green, blue from 0 to 1) and motion.
+
+    take and number: the take's folder and the number of the person's file in it, for the list of
+    performances; motion without a take of its own gets no entry there.
+    """
 
     name: str
     colour: tuple[float, float, float]
     sequence: SmplxSequence
+    take: Path | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,24 @@ class ApplyReport:
         if self.retargeted is not None:
             out += self.retargeted.lines()
         return out + [f"note: {warning}" for warning in self.warnings]
+
+
+def list_performance(
+    scene: bpy.types.Scene,
+    person: Person,
+    rig: bpy.types.Object,
+    timeline: Timeline,
+    *,
+    collection: bpy.types.Collection | None = None,
+) -> None:
+    """Put who moves an armature now into the scene's list of performances."""
+    if person.take is None:
+        return
+    performances.enter(
+        scene, rig, take=person.take, person=person.number, name=person.name, colour=person.colour,
+        sequence=person.sequence, frames=(int(timeline.frames[0]), math.ceil(timeline.frames[-1])),
+        collection=collection,
+    )  # fmt: skip
 
 
 def match_rate(scene: bpy.types.Scene, fps: float) -> None:
@@ -105,14 +129,17 @@ def add_people(
     collection = bpy.data.collections.new(title)
     scene.collection.children.link(collection)
     for person, timeline in zip(people, timelines, strict=True):
-        rig = armature.new_armature(person.name, person.sequence.rest_joints, collection)
+        own = bpy.data.collections.new(person.name)
+        collection.children.link(own)
+        rig = armature.new_armature(person.name, person.sequence.rest_joints, own)
         motion.write_motion(rig, person.sequence, timeline, name=person.name)
         mesh = body.new_body(
-            f"{person.name} body", person.sequence.rest_joints, rig, collection, colour=person.colour
+            f"{person.name} body", person.sequence.rest_joints, rig, own, colour=person.colour
         )
         body.write_face(mesh, person.sequence, timeline, name=f"{person.name} face")
         body.write_presence(mesh, timeline, name=f"{person.name} presence")
         mark_gaps(scene, person.name, timeline)
+        list_performance(scene, person, rig, timeline, collection=own)
         report.armatures.append(rig.name)
         report.bodies.append(mesh.name)
         report.keys += len(timeline) * (55 * 4 + 3)

@@ -103,6 +103,12 @@ class PersonRecord:
     gaps: tuple[tuple[int, int], ...]  # first and last frame that the person is not in
     swaps_repaired: int  # frames in which left and right had been exchanged
 
+    @property
+    def number(self) -> int:
+        """The number in the file's name, person_NN.npz; 0 for a name of another kind."""
+        digits = self.file.removeprefix("person_").removesuffix(".npz")
+        return int(digits) if digits.isdigit() else 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Take:
