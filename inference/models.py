@@ -16,6 +16,7 @@ hand_landmark   224  0 to 1    landmarks (N, 63), presence (N, 1) and handedness
 hand_recrop     256  0 to 1    crop (N, 4)
 face_landmark   192  0 to 1    landmarks (N, 1404), presence (N, 1) logit
 face_detection  128  -1 to 1   boxes (N, 896, 16), scores (N, 896, 1) logits
+iris_landmark   64   0 to 1    contour (N, 213), iris (N, 15)
 
 Places are in pixels of the S x S picture; boxes and their points relative to their anchor.
 `python -m rotocap.tools.build_models` makes the files; `models.json` beside them, which is

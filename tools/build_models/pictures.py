@@ -26,6 +26,7 @@ _PARTS: dict[str, tuple[slice, float]] = {
     "hand_recrop": (slice(40, 55), 2.7),
     "face_landmark": (_HEAD, 3.0),
     "face_detection": (_HEAD, 6.0),
+    "iris_landmark": (_HEAD, 1.2),
 }
 
 

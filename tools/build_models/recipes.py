@@ -114,4 +114,15 @@ RECIPES: tuple[Recipe, ...] = (
         about="finds near faces: 896 anchors, each with a box and 6 points (pixels of 128, relative to "
         "the anchor) and a score (logit)",
     ),
+    Recipe(
+        name="iris_landmark",
+        member="mediapipe/modules/iris_landmark/iris_landmark.tflite",
+        sha256="d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+        size=64,
+        low=0.0,
+        high=1.0,
+        outputs=(("contour", 0), ("iris", 1)),
+        about="a right eye (a left one is shown in the mirror): contour 71 x (x, y, z in pixels of 64) of "
+        "lids and brow, iris 5 x (x, y, z): the pupil's middle, then the iris's rim",
+    ),
 )
