@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,58 @@ def find(name: str, *, entries: list[CatalogueEntry] | None = None) -> Catalogue
     raise ModelError(f"network {name!r}: there is none; there are {', '.join(e.id for e in entries)}.")
 
 
+def of_file(path: Path, *, entries: list[CatalogueEntry] | None = None) -> CatalogueEntry | None:
+    """The entry whose known hash is that of the file at `path`, None if there is none.
+
+    Raises ModelError if the file cannot be read.
+    """
+    try:
+        found = sha256_file(path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}). Choose another file.") from error
+    entries = catalogue() if entries is None else entries
+    return next((entry for entry in entries if found in (entry.sha256, entry.onnx_sha256)), None)
+
+
+def is_here(entry: CatalogueEntry, folder: Path) -> bool:
+    """Whether the network was put into `folder` by `download` or `install`."""
+    return (folder / entry.file_name).is_file() and _receipt(entry, folder).is_file()
+
+
+def remove(entry: CatalogueEntry, folder: Path) -> None:
+    """Delete the network, and what an unfinished download left of it. ModelError if it cannot be deleted."""
+    waiting = folder / f"{entry.id}.download"
+    try:
+        for path in (_receipt(entry, folder), folder / entry.file_name, waiting):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: cannot be changed ({error.strerror}). Delete the file by hand."
+        ) from error
+
+
+def install(entry: CatalogueEntry, source: Path, folder: Path, *, expected_sha256: str | None = None) -> Path:
+    """Puts a network from a file on this machine into `folder`, as `download` does with one from the net.
+
+    source: the file as it lies at the entry's address, or the network out of its zip.
+    Raises as `download` does.
+    """
+    if entry.is_zip and source.suffix == ".onnx":  # unpacked already: its hash is that of the network
+        entry = replace(entry, url=source.as_uri(), sha256=entry.onnx_sha256, onnx_sha256=None)
+
+    def copy(to: Path) -> None:
+        try:
+            shutil.copyfile(source, to)
+        except OSError as error:
+            to.unlink(missing_ok=True)
+            raise ModelError(
+                f"{source}: cannot be copied ({error.strerror}). Choose another file."
+            ) from error
+
+    (folder / f"{entry.id}.download").unlink(missing_ok=True)  # of another file, that nobody confirmed
+    return _arrive(entry, folder, expected_sha256, copy, str(source))
+
+
 def download(
     entry: CatalogueEntry,
     folder: Path,
@@ -120,12 +172,29 @@ def download(
     hash does not fetch it again), ModelError (no connection, wrong bytes: the file is removed),
     Cancelled.
     """
+    return _arrive(
+        entry, folder, expected_sha256, lambda to: _fetch(entry, to, progress, cancelled), entry.url
+    )
+
+
+def _receipt(entry: CatalogueEntry, folder: Path) -> Path:
+    """Written beside the network once it was verified, so that the next call can tell."""
+    return folder / f"{entry.file_name}.sha256"
+
+
+def _arrive(
+    entry: CatalogueEntry,
+    folder: Path,
+    expected_sha256: str | None,
+    fetch: Callable[[Path], None],
+    origin: str,
+) -> Path:
+    """`fetch` brings the file from `origin`; then it is verified, unpacked and put in its place."""
     known = expected_sha256 or entry.sha256
     if known is not None and not _SHA256.fullmatch(known):
         raise ModelError(f"sha256 {known!r}: expected 64 digits from 0 to f.")
     target, fetched = folder / entry.file_name, folder / f"{entry.id}.download"
-    # Written beside the network once it was verified, so that the next call can tell.
-    receipt = folder / f"{entry.file_name}.sha256"
+    receipt = _receipt(entry, folder)
     if target.is_file() and receipt.is_file():
         if receipt.read_text(encoding="ascii").strip() == sha256_file(target):
             return target
@@ -133,8 +202,8 @@ def download(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not fetched.is_file():
-            _fetch(entry, fetched, progress, cancelled)
-        _verify(entry, fetched, known)
+            fetch(fetched)
+        _verify(entry, fetched, known, origin)
         part = target.with_name(f"{target.name}.part")
         if entry.is_zip:
             _unpack(entry, fetched, part)
@@ -190,19 +259,19 @@ def _no_connection(entry: CatalogueEntry, error: Exception) -> ModelError:
     return ModelError(f"{entry.url}: cannot be fetched ({why}). Check the connection and try again.")
 
 
-def _verify(entry: CatalogueEntry, fetched: Path, known: str | None) -> None:
+def _verify(entry: CatalogueEntry, fetched: Path, known: str | None, origin: str) -> None:
     found = sha256_file(fetched)
     if known is None and entry.onnx_sha256 is None:
         raise UnconfirmedModelError(
-            f"{entry.id}: no hash is known for {entry.url}. The file that came has sha256 {found}. "
-            "If you trust the address, confirm this hash.",
+            f"{entry.id}: no hash is known for {origin}. The file that came has sha256 {found}. "
+            "If you trust where it comes from, confirm this hash.",
             found,
         )
     if known is not None and found != known:
         fetched.unlink()
         raise ModelError(
-            f"{entry.id}: the file from {entry.url} has sha256 {found}, expected {known}. It was deleted. "
-            "Try again; if it stays, the file at that address was changed."
+            f"{entry.id}: {origin} has sha256 {found}, expected {known}. It is not used. "
+            "Try again; if it stays, the file there was changed."
         )
 
 

@@ -96,7 +96,7 @@ def test_what_is_there_is_not_fetched_again(site: Site, tmp_path: Path) -> None:
 
 def test_wrong_bytes_are_deleted(site: Site, tmp_path: Path) -> None:
     site.files["/net.onnx"] = NETWORK
-    with pytest.raises(ModelError, match=f"net: .* has sha256 {_sha256(NETWORK)}, expected {'0' * 64}"):
+    with pytest.raises(ModelError, match=f"net: http.* has sha256 {_sha256(NETWORK)}, expected {'0' * 64}"):
         catalogue.download(_entry(site, sha256="0" * 64), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -185,6 +185,47 @@ def test_a_hash_with_a_typing_error_is_told(site: Site, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="expected 64 digits"):
         catalogue.download(_entry(site), tmp_path, expected_sha256="abc")
     assert site.requests == 0
+
+
+def test_a_file_on_this_machine_is_checked_and_kept(site: Site, tmp_path: Path) -> None:
+    """Without a request: the zip as it lies at the address, and the network out of it."""
+    packed = _zip(some__end2end=NETWORK)
+    entry = _entry(site, "net.zip", sha256=_sha256(packed), onnx_sha256=_sha256(NETWORK))
+    for name, data in (("mine.zip", packed), ("Netz für Hände.onnx", NETWORK)):
+        source, folder = tmp_path / name, tmp_path / f"models of {name}"
+        source.write_bytes(data)
+        assert catalogue.of_file(source, entries=[entry]) == entry
+        assert not catalogue.is_here(entry, folder)
+        assert catalogue.install(entry, source, folder).read_bytes() == NETWORK
+        assert catalogue.is_here(entry, folder)
+        assert source.is_file()
+        catalogue.remove(entry, folder)
+        assert list(folder.iterdir()) == []
+    assert site.requests == 0
+
+
+def test_a_file_on_this_machine_with_other_bytes_is_refused(site: Site, tmp_path: Path) -> None:
+    source = tmp_path / "net.onnx"
+    source.write_bytes(b"another")
+    entry = _entry(site, sha256=_sha256(NETWORK))
+    assert catalogue.of_file(source, entries=[entry]) is None
+    with pytest.raises(ModelError, match=r"net: .*net\.onnx has sha256 .*, expected"):
+        catalogue.install(entry, source, tmp_path / "models")
+    assert list((tmp_path / "models").iterdir()) == []
+    with pytest.raises(ModelError, match=r"gone\.onnx: cannot be copied"):
+        catalogue.install(entry, tmp_path / "gone.onnx", tmp_path / "models")
+
+
+def test_a_file_of_unknown_hash_is_confirmed_for_this_file_only(site: Site, tmp_path: Path) -> None:
+    first, second, folder = tmp_path / "1.onnx", tmp_path / "2.onnx", tmp_path / "models"
+    first.write_bytes(b"first")
+    second.write_bytes(b"second")
+    for source in (first, second):
+        with pytest.raises(UnconfirmedModelError) as caught:
+            catalogue.install(_entry(site), source, folder)
+        assert caught.value.sha256 == _sha256(source.read_bytes())
+    path = catalogue.install(_entry(site), second, folder, expected_sha256=caught.value.sha256)
+    assert path.read_bytes() == b"second"
 
 
 def test_the_catalogue_reads() -> None:
