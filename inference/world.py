@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gravity, floor and contacts from the people's own motion, for a camera that stands still.
 
-Up is where people's upper bodies and standing legs point most of the time, held near
-the picture's own up, since cameras are rarely tilted far sideways. The floor lies
+Up is what the lift network takes for it, and where upright people point. The floor lies
 under the lowest places that feet reach. World frame: +Y up, floor at y = 0, the first
 person starts over the origin, and the camera looks along -Z (a person who faces the
 camera faces +Z, as in the T-pose).
@@ -24,12 +23,13 @@ from .skeleton import BODY_JOINT_COUNT, INDEX
 
 Array = NDArray[np.float64]
 
-_CARRIER = POINTS.joint[FOOT_ROWS]
+_CARRIER = POINTS.carrier[FOOT_ROWS]  # the anchor too: feet carry their own points
 _MIN_STANDING = 10  # frames with a foot that stands, to believe in the floor under it
 _CAMERA_UP = np.array([0.0, -1.0, 0.0])
-_CAMERA_UP_WEIGHT = 0.15  # of all frames: how firmly the picture's up holds
-_LEAN = 0.05  # upright people lean forward by 3 degrees in the mean, from ankles to neck, walking or not
+_CAMERA_UP_WEIGHT = 0.02  # beside the network's 1: the picture's own up, for want of anything else
+_UPRIGHT_WEIGHT = 0.5  # beside the network's 1: people lean, but not for long
 _STANDING = 0.90  # cosine between trunk and legs from which on a person counts as upright
+_UNSEEN_LEG = 0.20  # metres of sigma
 _FLOOR_SHARE = 0.10  # share of the feet's places that lie at or under the floor
 _CONTACT_HEIGHT = 0.07  # metres
 _CONTACT_SPEED = 0.35  # metres a second
@@ -68,7 +68,8 @@ def _floor(people: Sequence[FitResult], rotation: Array) -> float:
 
 
 def _up(people: Sequence[FitResult]) -> Array:
-    directions, total = [], 0
+    """Up, from two sides: what the lift network takes for it, and where upright people point."""
+    seen, upright, total = np.zeros(3), np.zeros(3), 0
     for person in people:
         joints = person.joints
         hips = joints[:, [INDEX["left_hip"], INDEX["right_hip"]]].mean(axis=1)
@@ -77,14 +78,11 @@ def _up(people: Sequence[FitResult]) -> Array:
         legs = _unit(hips - ankles)
         standing = (trunk * legs).sum(axis=-1) > _STANDING
         # Legs that nobody saw say nothing about where down is.
-        seen = person.sigma[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].max(axis=1) < 0.15
-        whole = _unit(joints[:, INDEX["neck"]] - ankles)
-        left = joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]]
-        ahead = _unit(np.cross(left, whole))
-        directions.append((whole - _LEAN * ahead)[standing & seen])
+        standing &= person.sigma[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].max(axis=1) < _UNSEEN_LEG
+        upright += _unit(joints[:, INDEX["neck"]] - ankles)[standing].sum(axis=0)
+        seen += person.up.sum(axis=0)
         total += len(joints)
-    together = np.concatenate(directions)
-    up = together.sum(axis=0) + _CAMERA_UP_WEIGHT * total * _CAMERA_UP
+    up = (seen + _UPRIGHT_WEIGHT * upright) / total + _CAMERA_UP_WEIGHT * _CAMERA_UP
     return np.asarray(up / np.linalg.norm(up))
 
 

@@ -48,7 +48,6 @@ class BodyOptions:
     """Standard deviations of the evidence; smaller means trusted more."""
 
     point_sigma: float = 0.010  # 2D points, as a share of the person's upright size in the picture
-    relative_sigma: float = 0.08  # 3D points relative to the hips, metres
     facing_sigma: tuple[float, float, float] = (0.15, 0.25, 0.25)  # head, hands, radians
     slide_sigma: float = 0.004  # metres per frame at 30 frames/s that a standing foot may seem to slide
     robust: float = 3.0  # residuals beyond this many sigmas count less and less
@@ -58,12 +57,11 @@ class BodyOptions:
 
 @dataclass(frozen=True)
 class BodyFit:
-    """Local rotations (T, 22, 3, 3), pelvis (T, 3) in the camera frame, log scales (10,), sigma (T, 22) m."""
+    """Local rotations (T, 22, 3, 3), pelvis (T, 3) in the camera frame, log scales (10,)."""
 
     local: Array
     pelvis: Array
     log_scale: Array
-    sigma: Array
 
 
 def fit_body(
@@ -102,8 +100,7 @@ def fit_body(
             damping *= 10.0
             if gain < hopeless or damping > 1e3:
                 break
-    local, pelvis, log_scale = state
-    return BodyFit(local, pelvis, log_scale, problem.joint_sigma(*state, system))
+    return BodyFit(*state)
 
 
 @dataclass
@@ -144,6 +141,12 @@ class _Problem:
         self.free_scale = free_scale
         self.neutral = matrix_from_axis_angle(prior.NEUTRAL)
         self.point_sigma = options.point_sigma * evidence.size[:, None]
+        # Residuals times this root of the precision have unit variance.
+        precision = evidence.relative_precision
+        self.relative_known = (np.trace(precision, axis1=-2, axis2=-1) > 0.0).astype(np.float64)
+        unknown = (1.0 - self.relative_known)[..., None, None] * np.eye(3)
+        root = np.swapaxes(np.linalg.cholesky(precision + unknown), -1, -2)
+        self.relative_root = root * self.relative_known[..., None, None]
         self.second_difference = second_difference(evidence.time_s)
         self.facing_chain = np.zeros((3, BODY_JOINT_COUNT), dtype=bool)
         for row, joint in enumerate(_FACING_JOINTS):
@@ -210,9 +213,7 @@ class _Problem:
         """Points (T, P, 3), their derivatives (T, P, 3, 69) and (T, P, 3, S), world rotations."""
         rest = scaled_rest(log_scale)
         joints, world = forward(local, pelvis, rest)
-        offset = POINTS.offset * np.exp(log_scale[POINTS.group])[:, None]
-        arms = np.einsum("tpij,pj->tpi", world[:, POINTS.joint], offset)
-        points = joints[:, POINTS.joint] + arms
+        points = POINTS.posed(joints, world, POINTS.scaled_offset(log_scale))
         jacobian = np.zeros((*points.shape, _STATE))
         jacobian[..., :3] = np.eye(3)
         for k in range(BODY_JOINT_COUNT):
@@ -229,7 +230,7 @@ class _Problem:
             bone = (template[j] - template[PARENTS[j]]) * np.exp(log_scale[JOINT_GROUP[j]])
             scale_jacobian[:, rows, :, JOINT_GROUP[j]] += world[:, PARENTS[j]] @ bone  # (rows, T, 3)
         for row, group in enumerate(POINTS.group):
-            scale_jacobian[:, row, :, group] += arms[:, row]
+            scale_jacobian[:, row, :, group] += points[:, row] - joints[:, POINTS.anchor[row]]
         return points, jacobian, scale_jacobian, world
 
     def _add_picture(self, add: _Add, points: Array, jacobian: Array, scale_jacobian: Array) -> float:
@@ -247,15 +248,15 @@ class _Problem:
     def _add_relative(self, add: _Add, points: Array, jacobian: Array, scale_jacobian: Array) -> float:
         hips = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in (11, 12)]
         residual = points - points[:, hips].mean(axis=1, keepdims=True) - self.evidence.relative
-        sigma = self.options.relative_sigma
-        weight, cost = self._robust(residual / sigma, self.evidence.relative_weight)
+        residual = np.einsum("tpij,tpj->tpi", self.relative_root, residual)
+        weight, cost = self._robust(residual, self.relative_known)
         _add_rows(
             add,
-            jacobian - jacobian[:, hips].mean(axis=1, keepdims=True),
+            self.relative_root @ (jacobian - jacobian[:, hips].mean(axis=1, keepdims=True)),
             # The 3D points are not to set the bones' lengths: their own are an average person's.
             np.zeros_like(scale_jacobian),
             residual,
-            weight / sigma**2,
+            weight,
         )
         return cost
 
@@ -288,6 +289,13 @@ class _Problem:
         normal = np.swapaxes(jacobian, -1, -2) @ weighted
         pull = np.einsum("tjab,tja->tjb", weighted, residual)
         cost = float((residual**2 * precision).sum())
+        residual = axis_angle_from_matrix(np.swapaxes(self.evidence.turns, -1, -2) @ local)
+        jacobian = right_jacobian_inverse(residual)
+        trust = self.evidence.turn_precision
+        weighted = trust[..., None, None] * jacobian
+        normal += np.swapaxes(jacobian, -1, -2) @ weighted
+        pull += np.einsum("tjab,tja->tjb", weighted, residual)
+        cost += float(((residual**2).sum(axis=-1) * trust).sum())
         for joint, axis, sign, low, high in prior.HINGES:
             turn = axis_angle_from_matrix(local[:, joint])
             angle = turn[:, axis] * sign
@@ -367,25 +375,6 @@ class _Problem:
         limit = self.options.robust**2
         share = limit / (limit + square)
         return certainty * share**2, float((certainty * square * share).sum())
-
-    def joint_sigma(self, local: Array, pelvis: Array, log_scale: Array, system: _System) -> Array:
-        """Standard deviation (T, 22) of each joint's place in metres, from the curvature of the cost.
-
-        Neighbouring frames are left out of it, so it is high wherever a frame alone says little.
-        """
-        covariance = np.linalg.inv(system.blocks + _RIDGE * np.eye(_STATE))
-        joints, world = forward(local, pelvis, scaled_rest(log_scale))
-        variance = np.zeros(joints.shape[:2])
-        for j in range(BODY_JOINT_COUNT):
-            jacobian = np.zeros((len(local), 3, _STATE))
-            k = PARENTS[j]
-            while k >= 0:
-                jacobian[:, :, 3 + 3 * k : 6 + 3 * k] = -skew(joints[:, j] - joints[:, k]) @ world[:, k]
-                k = PARENTS[k]
-            # Relative to the pelvis: the distance from the camera is another doubt.
-            variance[:, j] = np.einsum("tis,tsr,tir->t", jacobian, covariance, jacobian, optimize=True)
-        variance[:, 0] = np.trace(covariance[:, :2, :2], axis1=1, axis2=2)
-        return np.sqrt(variance)
 
 
 _Add = Callable[[Array, Array, Array, Array], None]

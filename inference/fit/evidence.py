@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .. import wholebody
 from ..camera import rotation_to_ray
+from ..skeleton import BODY_JOINT_COUNT
 from .hands import hand_frame
 from .model_points import FOOT_KEYPOINTS, POINTS
 
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
 
 _MIN_CERTAINTY = 0.05  # below it a point says nothing
+_DETECTOR_SIGMA = 0.08  # metres: how far the landmark graphs' own 3D points are off
 _STANDING_SPEED = 0.15  # metres a second: landmarks of a foot at rest wander by about half of it
 _WRISTS = ((9, wholebody.LEFT_HAND.start), (10, wholebody.RIGHT_HAND.start))
 _FACE_EYES = (wholebody.FACE.start + 36, wholebody.FACE.start + 45)  # outer corners, right and left
@@ -41,6 +43,10 @@ class Evidence:
     size: Array  # (T,) height of the person, as if upright, on the plane z = 1
     relative: Array  # (T, P, 3) metres from the middle of the hips, camera axes; 0 where unknown
     relative_weight: Array  # (T, P)
+    relative_precision: Array  # (T, P, 3, 3) one over square metres
+    # What the lift network takes the joints' local rotations for, and one over square radians.
+    turns: Array  # (T, 22, 3, 3)
+    turn_precision: Array  # (T, 22)
     # Observed world rotations, camera axes: head, left hand, right hand; identity where unknown.
     facing: Array  # (T, 3, 3, 3)
     facing_weight: Array  # (T, 3)
@@ -95,6 +101,9 @@ def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Arra
         size=size,
         relative=np.where(known[..., None], relative, 0.0),
         relative_weight=relative_weight,
+        relative_precision=relative_weight[..., None, None] / _DETECTOR_SIGMA**2 * np.eye(3),
+        turns=np.tile(np.eye(3), (len(time_s), BODY_JOINT_COUNT, 1, 1)),
+        turn_precision=np.zeros((len(time_s), BODY_JOINT_COUNT)),
         facing=facing,
         facing_weight=facing_weight,
         standing=_standing(time_s, normalised, certainty, size),

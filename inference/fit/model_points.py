@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which place on the SMPL-X skeleton each COCO-WholeBody body and foot point stands for.
 
-A point is a joint plus an offset in that joint's frame. The offsets of nose, eyes,
-ears, heels and toes were read off the free body's surface (`inference/data/free_body.npz`).
+The places are those of `lift.surface`, where the landmark networks see them.
 
 The person's proportions are one log scale per group of bones, shared by left and
 right: a bone's rest offset is the template's times exp(scale).
@@ -16,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import wholebody
+from ..lift.points import KEYPOINTS
+from ..lift.surface import ANCHORS, CARRIERS, OFFSETS
 from ..skeleton import BODY_JOINT_COUNT, INDEX, JOINT_NAMES, PARENTS, rest_joints
 
 Array = NDArray[np.float64]
@@ -40,19 +41,6 @@ def _group(name: str) -> int:
 # Group of the bone that ends in each joint; the pelvis ends none.
 JOINT_GROUP: tuple[int, ...] = (-1, *(_group(name) for name in JOINT_NAMES[1:]))
 
-# Rest places (metres, free body) of the surface points, and the joint that carries them.
-_SURFACE = {
-    "nose": ("head", (0.0, 1.558, 0.157)),
-    "left_eye": ("head", (0.030, 1.596, 0.126)),
-    "right_eye": ("head", (-0.030, 1.596, 0.126)),
-    "left_ear": ("head", (0.085, 1.590, 0.028)),
-    "right_ear": ("head", (-0.085, 1.590, 0.028)),
-    "left_heel": ("left_ankle", (0.117, 0.034, -0.087)),
-    "right_heel": ("right_ankle", (-0.117, 0.034, -0.087)),
-    "left_big_toe": ("left_foot", (0.126, 0.015, 0.174)),
-    "right_big_toe": ("right_foot", (-0.126, 0.015, 0.174)),
-}
-
 # Heel and big toe of the left foot, then of the right: what stands on the floor.
 FOOT_KEYPOINTS = tuple(
     wholebody.INDEX[name] for name in ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
@@ -64,43 +52,46 @@ class ModelPoints:
     """P points that the body fit compares with the picture."""
 
     keypoint: NDArray[np.int64]  # (P,) their COCO-WholeBody indices
-    joint: NDArray[np.int64]  # (P,) the joint that carries each
-    offset: Array  # (P, 3) in that joint's frame, template size
+    anchor: NDArray[np.int64]  # (P,) the joint that each lies by
+    carrier: NDArray[np.int64]  # (P,) the joint that turns its offset: the anchor, or the anchor's parent
+    offset: Array  # (P, 3) from the anchor in the carrier's axes, template size
     group: NDArray[np.int64]  # (P,) the bone group that scales the offset
     moves_with: NDArray[np.bool_]  # (P, 22) does turning joint k move point p?
     bone_uses: NDArray[np.bool_]  # (P, 22) is the bone that ends in joint j on the way to point p?
 
+    def rest(self, rest_joints: Array, log_scale: Array) -> Array:
+        """Places (P, 3) of the points at rest."""
+        return np.asarray(rest_joints[self.anchor] + self.scaled_offset(log_scale))
+
+    def scaled_offset(self, log_scale: Array) -> Array:
+        """Offsets (P, 3) of a person with these log scales (10,)."""
+        return np.asarray(self.offset * np.exp(log_scale[self.group])[:, None])
+
+    def posed(self, joints: Array, world: Array, offset: Array) -> Array:
+        """Places (T, P, 3) for joints (T, 22, 3) and their world rotations, with offsets (P, 3)."""
+        return np.asarray(joints[:, self.anchor] + np.einsum("tpij,pj->tpi", world[:, self.carrier], offset))
+
 
 def _build() -> ModelPoints:
-    rest = rest_joints()
-    keypoint, joint, offset, group = [], [], [], []
-    for i, name in enumerate(wholebody.NAMES[: wholebody.FACE.start]):
-        if name in _SURFACE:
-            carrier, place = _SURFACE[name]
-            j = INDEX[carrier]
-            offset.append(np.asarray(place) - rest[j])
-            group.append(GROUPS.index("head" if carrier == "head" else "foot"))
-        elif name in INDEX:
-            j = INDEX[name]
-            offset.append(np.zeros(3))
-            group.append(0)
-        else:  # the small toes: no embedded backend sees them
-            continue
-        keypoint.append(i)
-        joint.append(j)
-    moves_with = np.zeros((len(joint), BODY_JOINT_COUNT), dtype=bool)
+    # Hands and face have fits of their own.
+    rows = np.flatnonzero(wholebody.FACE.start > KEYPOINTS)
+    keypoint, anchor, carrier = KEYPOINTS[rows], ANCHORS[rows], CARRIERS[rows]
+    foot = [wholebody.NAMES[k].endswith(("heel", "big_toe")) for k in keypoint]
+    group = [GROUPS.index("foot") if f else JOINT_GROUP[j] for f, j in zip(foot, anchor, strict=True)]
+    moves_with = np.zeros((len(rows), BODY_JOINT_COUNT), dtype=bool)
     bone_uses = np.zeros_like(moves_with)
-    for p, j in enumerate(joint):
-        k = j
-        while k >= 0:
-            # A joint does not move a point that lies on it.
-            moves_with[p, k] = k != j or bool(np.any(offset[p]))
-            bone_uses[p, k] = k > 0
-            k = PARENTS[k]
+    for p in range(len(rows)):
+        for start, table in ((int(carrier[p]), moves_with), (int(anchor[p]), bone_uses)):
+            k = start
+            while k >= 0:
+                table[p, k] = True
+                k = PARENTS[k]
+    bone_uses[:, 0] = False
     return ModelPoints(
-        keypoint=np.array(keypoint),
-        joint=np.array(joint),
-        offset=np.array(offset),
+        keypoint=keypoint,
+        anchor=anchor,
+        carrier=carrier,
+        offset=OFFSETS[rows],
         group=np.array(group),
         moves_with=moves_with,
         bone_uses=bone_uses,
@@ -109,6 +100,14 @@ def _build() -> ModelPoints:
 
 POINTS = _build()
 FOOT_ROWS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in FOOT_KEYPOINTS]  # of POINTS
+
+
+_CROWN = 0.167  # metres from the head joint to the crown of the template
+
+
+def stature(log_scale: Array) -> float:
+    """Height in metres of a person with these log scales (10,), from sole to crown."""
+    return float(scaled_rest(log_scale)[INDEX["head"], 1] + _CROWN * np.exp(log_scale[-1]))
 
 
 def scaled_rest(log_scale: Array) -> Array:

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from .. import wholebody
 from ..kinematics import axis_angle_from_matrix, forward, in_blocks, matrix_from_axis_angle
+from ..lift.network import lift
 from ..skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, LEFT_HAND, PARENTS, RIGHT_HAND
 from . import initial
 from .body import BodyFit, BodyOptions, fit_body
 from .evidence import Evidence, gather
 from .face import fit_jaw
 from .hands import fit_hand
-from .model_points import scaled_rest
+from .lifted import LiftTrust, joint_sigma, with_lift
+from .model_points import scaled_rest, stature
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -39,6 +41,7 @@ _UNSEEN_SIGMA = 0.05  # metres: a finger joint of a hand that was not seen
 class FitOptions:
     height_m: float | None = None  # the person's stature, when known
     body: BodyOptions = field(default_factory=BodyOptions)
+    trust: LiftTrust = field(default_factory=LiftTrust)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,7 @@ class FitResult:
     joints: Array  # (T, 55, 3)
     sigma: Array  # (T, 55) metres
     standing: Array  # (T, 4) 0 to 1: heels and toes that stand still in the picture
+    up: Array  # (T, 3) against gravity as the lift network sees it; the surer, the nearer to length 1
 
 
 def solve(
@@ -70,7 +74,10 @@ def solve(
     """
     count = len(time_s)
     evidence = gather(time_s=time_s, keypoints=keypoints, points3d=points3d, camera_K=camera_K)
-    log_scale = initial.proportions(evidence, height_m=options.height_m)
+    size = initial.size(evidence, height_m=options.height_m)
+    lifted = lift(time_s=time_s, keypoints=keypoints, camera_K=camera_K, check=check)
+    log_scale = initial.proportions(lifted, size=size)
+    evidence = with_lift(evidence, lifted, log_scale, options.trust)
     best = _best_seen(evidence)
     trial = _fit(_part(evidence, best), log_scale, options, check, free_scale=True)
     # What the view did not show must not run away: a person from the side has no hip width.
@@ -83,7 +90,6 @@ def solve(
         local=np.empty((count, BODY_JOINT_COUNT, 3, 3)),
         pelvis=np.empty((count, 3)),
         log_scale=log_scale,
-        sigma=np.empty((count, BODY_JOINT_COUNT)),
     )
     done = 0
     while done < count:
@@ -101,7 +107,7 @@ def solve(
     for block in in_blocks(count):
         poses[block, :BODY_JOINT_COUNT] = axis_angle_from_matrix(body.local[block])
     sigma = np.zeros((count, JOINT_COUNT))
-    sigma[:, :BODY_JOINT_COUNT] = np.minimum(body.sigma, _LARGEST_SIGMA)
+    sigma[:, :BODY_JOINT_COUNT] = np.minimum(joint_sigma(lifted, evidence, log_scale), _LARGEST_SIGMA)
     poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
     for joint in (22, 23, 24):
         sigma[:, joint] = sigma[:, PARENTS[joint]]
@@ -122,6 +128,7 @@ def solve(
         joints=joints,
         sigma=sigma,
         standing=evidence.standing,
+        up=lifted.up,
     )
 
 
@@ -136,7 +143,7 @@ def _fit(
 ) -> BodyFit:
     """A window's fit, started from `begin` or else in closed form."""
     if begin is None:
-        local = initial.rotations(evidence)
+        local = evidence.turns
         pelvis = initial.translation(evidence, local, scaled_rest(log_scale))
         local, pelvis = initial.calmed(evidence.time_s, local, pelvis)
     else:
@@ -171,10 +178,7 @@ def _best_seen(evidence: Evidence) -> slice:
 
 def _with_height(log_scale: Array, height_m: float) -> Array:
     """The same proportions at the stature that the animator gave."""
-    rest = scaled_rest(log_scale)
-    # The crown lies 0.167 m above the head joint in the free body's 1.705 m.
-    stature = rest[INDEX["head"], 1] + 0.167 * float(np.exp(log_scale[-1]))
-    return np.asarray(log_scale + np.log(height_m / stature))
+    return np.asarray(log_scale + np.log(height_m / stature(log_scale)))
 
 
 def _join(body: BodyFit, part: BodyFit, *, start: int, overlap: int) -> None:
@@ -186,6 +190,5 @@ def _join(body: BodyFit, part: BodyFit, *, start: int, overlap: int) -> None:
     difference = axis_angle_from_matrix(np.swapaxes(body.local[old], -1, -2) @ part.local[new])
     body.local[old] = body.local[old] @ matrix_from_axis_angle(smooth_share[..., None] * difference)
     body.local[fresh] = part.local[overlap:]
-    for whole, piece in ((body.pelvis, part.pelvis), (body.sigma, part.sigma)):
-        whole[old] += smooth_share * (piece[new] - whole[old])
-        whole[fresh] = piece[overlap:]
+    body.pelvis[old] += smooth_share * (part.pelvis[new] - body.pelvis[old])
+    body.pelvis[fresh] = part.pelvis[overlap:]

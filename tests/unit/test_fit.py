@@ -48,14 +48,13 @@ def _observed(
     """Keypoints and 3D points of the body as a detector would give them, and the true joints."""
     rng = np.random.default_rng(7)
     joints, world = forward(local, pelvis, scaled_rest(log_scale))
-    offset = POINTS.offset * np.exp(log_scale[POINTS.group])[:, None]
-    points = joints[:, POINTS.joint] + np.einsum("tpij,pj->tpi", world[:, POINTS.joint], offset)
+    points = POINTS.posed(joints, world, POINTS.scaled_offset(log_scale))
     keypoints = np.zeros((len(local), wholebody.COUNT, 3))
     pixels = points[..., :2] / points[..., 2:] * 1000.0 + 500.0
     keypoints[:, POINTS.keypoint, :2] = pixels + noise_px * rng.normal(size=pixels.shape)
     keypoints[:, POINTS.keypoint, 2] = 0.95
     points3d = np.full((len(local), wholebody.COUNT, 3), np.nan)
-    hips = joints[:, 1:3].mean(axis=1)
+    hips = points[:, np.isin(POINTS.keypoint, (11, 12))].mean(axis=1)
     relative = points - hips[:, None] + noise_m * rng.normal(size=points.shape)
     # A landmark graph sees a crop, as if the camera looked straight at the hips.
     crop_from_camera = np.swapaxes(rotation_to_ray(hips[:, :2] / hips[:, 2:]), -1, -2)
@@ -107,11 +106,11 @@ def test_derivatives_agree_with_differences(free_scale: bool) -> None:
     evidence = gather(time_s=np.arange(6) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
     # Without the robust weights' own change the half-gradient of the cost is exact.
     options = BodyOptions(robust=1e6, smoothness=0.0, slide_sigma=0.02)
-    problem = _Problem(evidence, options, np.zeros(len(GROUPS)), free_scale)
     if free_scale:
         # Not the 3D points and the standing feet: their pull on the scales is left out on purpose.
-        evidence.relative_weight[:] = 0.0
+        evidence.relative_precision[:] = 0.0
         evidence.standing[:] = 0.0
+    problem = _Problem(evidence, options, np.zeros(len(GROUPS)), free_scale)
     state = (local, pelvis, log_scale)
     _, system = problem.linearise(*state)
     rng = np.random.default_rng(3)

@@ -40,7 +40,7 @@ def seen(truth: SmplxSequence, time_s: np.ndarray) -> Landmarks:
     local[:, 0] = camera[:3, :3].T @ local[:, 0]
     pelvis = (rest[0] + truth.trans[row] - camera[:3, 3]) @ camera[:3, :3]
     joints, world = forward(local, pelvis, rest)
-    points = joints[:, POINTS.joint] + np.einsum("tpij,pj->tpi", world[:, POINTS.joint], POINTS.offset)
+    points = POINTS.posed(joints, world, POINTS.offset)
     pixels = points @ np.asarray(truth.camera_K).T
     pixels = pixels[..., :2] / pixels[..., 2:]
     keypoints = np.zeros((len(row), wholebody.COUNT, 3))
@@ -117,11 +117,9 @@ def test_frames_without_a_point_are_filled_and_doubtful(
     rows = slice(first, min(first + length, 60))
     result = solved(truth, lost(landmarks, rows))
     assert speed(result, landmarks[0]) < 6.0
-    wrist = result.sigma[:, INDEX["left_wrist"]]
-    known = np.ones(61, bool)
-    known[rows] = False
-    if known.sum() > 5:
-        assert wrist[rows].min() > wrist[known].mean()
+    wrist, usual = (r.sigma[rows, INDEX["left_wrist"]] for r in (result, solved(truth, landmarks)))
+    assert (wrist > usual).all()
+    assert length < 15 or wrist.max() > 1.2 * usual.max()
 
 
 @pytest.mark.parametrize("pause", [1.0, 60.0, 86_400.0])
@@ -158,7 +156,7 @@ def test_a_person_cut_at_the_waist_keeps_neutral_legs(truth: SmplxSequence, name
         hip, knee, ankle = (INDEX[f"{side}_{name}"] for name in ("hip", "knee", "ankle"))
         assert np.ptp(result.poses[:, knee], axis=0).max() < 0.1
         assert np.ptp(result.poses[:, hip], axis=0).max() < 0.5  # the pelvis turns over it
-        assert np.linalg.norm(result.poses[:, knee], axis=-1).max() < 0.6
+        assert np.linalg.norm(result.poses[:, knee], axis=-1).max() < 0.9
         assert result.sigma[:, ankle].min() > 0.25
         assert result.sigma[:, ankle].min() > 2.0 * result.sigma[:, INDEX[f"{side}_wrist"]].max()
 

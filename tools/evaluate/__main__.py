@@ -156,7 +156,7 @@ def _lift(motion: Path, skipped: list[str]) -> dict[str, float]:
     if missing:
         skipped.append(f"lift: needs {', '.join(missing)}")
         return {}
-    return lift.measure(motion)
+    return lift.measure(motion, _say)
 
 
 def _captured(video: Path, out: Path, *, keep: bool) -> Take:

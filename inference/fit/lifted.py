@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lift network says, as evidence for the fit: places and rotations, each with its doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..lift import layout
+from ..lift.network import Lifted
+from ..skeleton import PARENTS
+from .evidence import Evidence
+from .model_points import POINTS, stature
+
+Array = NDArray[np.float64]
+
+_HIPS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in (11, 12)]
+
+
+_STRAYS = 0.5  # metres a second that an unseen joint may leave where it is thought to be
+_FURTHEST_ASTRAY = 0.25  # metres: limbs are not longer
+_FIT_ERRS = 0.8  # the fit's error over the network's (`fit.error_vs_lift`)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiftTrust:
+    """How much the fit believes of the network."""
+
+    # The network errs alike in neighbouring frames: its spread is multiplied by this.
+    spread: float = 1.5
+    turn_sigma: float = 0.35  # radians, of a joint whose place is known to `place_sigma`
+    place_sigma: float = 0.05  # metres
+
+
+def with_lift(
+    evidence: Evidence, lifted: Lifted, log_scale: Array, trust: LiftTrust = LiftTrust()
+) -> Evidence:
+    """Evidence of T frames with the network's added; log_scale (10,) gives the person's size."""
+    size = stature(log_scale) / layout.STATURE
+    places = POINTS.posed(lifted.places * size, lifted.world, POINTS.scaled_offset(log_scale))
+    places -= places[:, _HIPS].mean(axis=1, keepdims=True)
+    across, along = variances(lifted)
+    ahead = (lifted.sight[:, :, None] * lifted.sight[:, None, :])[:, None]
+    precision = (np.eye(3) - ahead) / across[:, POINTS.anchor, None, None]
+    precision += ahead / along[:, POINTS.anchor, None, None]
+    precision /= (trust.spread * size) ** 2
+    total = evidence.relative_precision + precision
+    pulled = _times(evidence.relative_precision, evidence.relative) + _times(precision, places)
+    relative = np.linalg.solve(total, pulled[..., None])[..., 0]
+    doubt = np.maximum(1.0, np.sqrt((across + along) / 2.0) / trust.place_sigma)
+    return replace(
+        evidence,
+        relative=relative,
+        relative_precision=total,
+        turns=local_rotations(lifted.world),
+        turn_precision=1.0 / (trust.turn_sigma * doubt) ** 2,
+    )
+
+
+def variances(lifted: Lifted) -> tuple[Array, Array]:
+    """Variance per axis across the line of sight and along it (T, 22), square metres.
+
+    The network's spreads are scales of Laplace errors: in two dimensions a scale b has the
+    variance 3 b^2 along each axis, in one 2 b^2.
+    """
+    return 3.0 * lifted.across**2, 2.0 * lifted.along**2
+
+
+def joint_sigma(lifted: Lifted, evidence: Evidence, log_scale: Array) -> Array:
+    """How far (T, 22) each joint of the fit may be off, metres: the root of the mean square distance.
+
+    From the network's spreads, since they grow where points contradict each other, and wider
+    the longer nothing was seen of a joint or of what hangs on it. The pelvis, to which the
+    others are measured, has its hips' figure.
+    """
+    across, along = variances(lifted)
+    variance = (_FIT_ERRS * stature(log_scale) / layout.STATURE) ** 2 * (2.0 * across + along)
+    seen = (evidence.weight > 0.0).astype(np.float64) @ POINTS.bone_uses > 0.0
+    for joint in range(1, layout.JOINTS):
+        times = evidence.time_s[seen[:, joint]]
+        variance[:, joint] += np.minimum(_STRAYS * _away(evidence.time_s, times), _FURTHEST_ASTRAY) ** 2
+    variance[:, 0] = variance[:, [1, 2]].mean(axis=1)
+    return np.asarray(np.sqrt(variance))
+
+
+def _away(time_s: Array, seen_s: Array) -> Array:
+    """Seconds (T,) to the nearest of the times seen; infinite without any."""
+    if not len(seen_s):
+        return np.full(len(time_s), np.inf)
+    after = np.searchsorted(seen_s, time_s).clip(0, len(seen_s) - 1)
+    before = (after - 1).clip(0)
+    return np.asarray(np.minimum(np.abs(seen_s[after] - time_s), np.abs(seen_s[before] - time_s)))
+
+
+def local_rotations(world: Array) -> Array:
+    """Parent-relative rotations (T, 22, 3, 3) of world ones; the pelvis's is its own."""
+    local = world.copy()
+    parents = list(PARENTS[1 : layout.JOINTS])
+    local[:, 1:] = np.swapaxes(world[:, parents], -1, -2) @ world[:, 1:]
+    return local
+
+
+def _times(matrices: Array, vectors: Array) -> Array:
+    return np.asarray(np.einsum("tpij,tpj->tpi", matrices, vectors))
