@@ -8,6 +8,8 @@ plane of its neighbours in time.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ from ..skeleton import INDEX, rest_joints
 from . import prior
 from .evidence import Evidence
 from .model_points import GROUPS, POINTS, scaled_rest
+from .world_frame import placed, turned_back
 
 Array = NDArray[np.float64]
 
@@ -140,7 +143,10 @@ def rotations(evidence: Evidence) -> Array:
 
 
 def translation(evidence: Evidence, local: Array, rest: Array) -> Array:
-    """Pelvis (T, 3) in the camera frame: the depth at which the posed points fall on the 2D ones."""
+    """Pelvis (T, 3): the depth at which the posed points fall on the 2D ones."""
+    if evidence.camera is not None:
+        still = replace(evidence, camera=None)
+        return placed(evidence.camera, translation(still, turned_back(evidence.camera, local), rest))
     joints, world = forward(local, np.zeros((len(local), 3)), rest)
     points = joints[:, POINTS.joint] + np.einsum("tpij,pj->tpi", world[:, POINTS.joint], POINTS.offset)
     target, weight = evidence.normalised, evidence.weight
