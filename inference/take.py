@@ -5,6 +5,7 @@
         take.toml            what was captured, from what, how, and how far it got
         chunks/00000.npz     landmarks of everybody, a few hundred frames each, and the tracker's state
         person_01.npz        an SmplxSequence; 01 is the main person
+        editions/0001.toml   who was in it before and after changes by hand, see take_people
         capture.lock         empty; held by the process that writes the take, see take_lock
 
 Every file is written under another name and renamed, so it is there whole or not at
@@ -106,7 +107,12 @@ class PersonRecord:
     @property
     def number(self) -> int:
         """The number in the file's name, person_NN.npz; 0 for a name of another kind."""
-        digits = self.file.removeprefix("person_").removesuffix(".npz")
+        return self.number_of(self.file)
+
+    @staticmethod
+    def number_of(file: str) -> int:
+        """NN of person_NN.npz; 0 for a name of another kind."""
+        digits = file.removeprefix("person_").removesuffix(".npz")
         return int(digits) if digits.isdigit() else 0
 
 
@@ -124,6 +130,7 @@ class Take:
     read_to_end: bool = False
     truncated_at_s: float | None = None  # where a damaged video ended
     people: tuple[PersonRecord, ...] = ()
+    edition: int = 0  # how often who is in it was changed by hand, see take_people
     warnings: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""  # ISO 8601, UTC
@@ -228,8 +235,9 @@ def clear(path: Path) -> None:
         (path / RECORD).unlink(missing_ok=True)
         for file in path.glob("person_*.npz*"):
             file.unlink()
-        if (path / "chunks").is_dir():
-            shutil.rmtree(path / "chunks")
+        for folder in ("chunks", "editions"):
+            if (path / folder).is_dir():
+                shutil.rmtree(path / folder)
     except OSError as error:
         raise unwritable(path, error) from error
 
