@@ -26,7 +26,7 @@ STAGING = ROOT / "build" / "extension"
 REQUIREMENTS = ROOT / "requirements" / "extension.txt"
 
 # What goes into the zip, beside the wheels. Everything else of the repository stays out.
-FOLDERS = ("addon", "inference", "operators", "panels", "retarget")
+FOLDERS = ("addon", "correct", "inference", "operators", "panels", "retarget")
 # The lift is trained and measured, but the capture does not use it yet (docs/lift.md).
 LEFT_OUT = ("__pycache__", ".*", "*.part", "lift")
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "README.md", "CHANGELOG.md")
