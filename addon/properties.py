@@ -16,6 +16,7 @@ from .jobs import CaptureRequest
 from .performance_properties import RotocapPerformance
 from .preferences import threads
 from .retarget_properties import RotocapRetargetSettings
+from .see_properties import RotocapSee
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
@@ -25,6 +26,9 @@ class RotocapSettings(bpy.types.PropertyGroup):
         type=RotocapRetargetSettings,
         name="Retarget",
         description="How a take is put on a character of your own",
+    )
+    see: bpy.props.PointerProperty(
+        type=RotocapSee, name="See", description="What is drawn over the video and along the timeline"
     )
     performances: bpy.props.CollectionProperty(
         type=RotocapPerformance, name="Performances", description="Who was captured, and what they move"

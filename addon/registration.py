@@ -34,11 +34,12 @@ from ..panels.sidebar import (
     ROTOCAP_PT_quick_start,
     ROTOCAP_PT_video,
 )
-from . import jobs
+from . import jobs, overlay
 from .performance_properties import RotocapPerformance
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
 from .retarget_properties import RotocapMappedBone, RotocapRetargetSettings, RotocapRig
+from .see_properties import RotocapSee
 
 CLASSES: tuple[type, ...] = (
     RotocapPreferences,
@@ -46,6 +47,7 @@ CLASSES: tuple[type, ...] = (
     RotocapRig,
     RotocapRetargetSettings,
     RotocapPerformance,
+    RotocapSee,
     RotocapSettings,
     ROTOCAP_OT_import_video,
     ROTOCAP_OT_import_motion,
@@ -76,9 +78,11 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.rotocap = bpy.props.PointerProperty(type=RotocapSettings)
     bpy.types.Object.rotocap = bpy.props.PointerProperty(type=RotocapRig, override={"LIBRARY_OVERRIDABLE"})
+    overlay.enable()
 
 
 def unregister() -> None:
+    overlay.disable()
     jobs.stop()
     del bpy.types.Object.rotocap
     del bpy.types.Scene.rotocap
