@@ -14,7 +14,7 @@ from ..inference.take import RECORD, Take, fingerprint
 from .camera import load_clip
 from .jobs import CaptureRequest
 from .performance_properties import RotocapPerformance
-from .preferences import threads
+from .preferences import takes_folder, threads
 from .retarget_properties import RotocapRetargetSettings
 from .see_properties import RotocapSee
 
@@ -104,8 +104,10 @@ class RotocapSettings(bpy.types.PropertyGroup):
 
 
 def default_take(video: Path) -> Path:
-    """The take beside its video."""
-    return video.with_suffix(".take")
+    """The take beside its video, or in the folder that the preferences name."""
+    beside = video.with_suffix(".take")
+    folder = takes_folder(bpy.context)
+    return beside if folder is None else folder / beside.name
 
 
 def request(context: bpy.types.Context) -> CaptureRequest:

@@ -18,8 +18,18 @@ from ..operators.bone_map import (
 from ..operators.capture import ROTOCAP_OT_capture, ROTOCAP_OT_stop_capture
 from ..operators.export_motion import ROTOCAP_OT_export_motion
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
+from ..operators.help import ROTOCAP_OT_open_help, ROTOCAP_OT_open_preferences
 from ..operators.import_motion import ROTOCAP_OT_import_motion
 from ..operators.import_video import ROTOCAP_OT_import_video
+from ..operators.models_download import (
+    ROTOCAP_OT_cancel_model_download,
+    ROTOCAP_OT_check_device,
+    ROTOCAP_OT_dismiss_model_message,
+    ROTOCAP_OT_download_model,
+    ROTOCAP_OT_remove_model,
+)
+from ..operators.models_file import ROTOCAP_OT_install_model_file
+from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
 from ..panels.retarget import (
     ROTOCAP_MT_presets,
     ROTOCAP_PT_bone_map,
@@ -31,10 +41,9 @@ from ..panels.retarget import (
 from ..panels.sidebar import (
     ROTOCAP_PT_apply,
     ROTOCAP_PT_capture,
-    ROTOCAP_PT_quick_start,
     ROTOCAP_PT_video,
 )
-from . import jobs, overlay
+from . import device_check, jobs, models, overlay
 from .performance_properties import RotocapPerformance
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
@@ -60,8 +69,17 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_load_bone_map,
     ROTOCAP_OT_save_bone_map,
     ROTOCAP_OT_go_to_frame,
+    ROTOCAP_OT_open_help,
+    ROTOCAP_OT_open_preferences,
+    ROTOCAP_OT_download_model,
+    ROTOCAP_OT_cancel_model_download,
+    ROTOCAP_OT_dismiss_model_message,
+    ROTOCAP_OT_remove_model,
+    ROTOCAP_OT_install_model_file,
+    ROTOCAP_OT_check_device,
     ROTOCAP_MT_presets,
     ROTOCAP_UL_bone_map,
+    ROTOCAP_PT_quick_start,
     ROTOCAP_PT_video,
     ROTOCAP_PT_capture,
     ROTOCAP_PT_apply,
@@ -69,7 +87,7 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_PT_bone_map,
     ROTOCAP_PT_transfer,
     ROTOCAP_PT_certificate,
-    ROTOCAP_PT_quick_start,
+    ROTOCAP_PT_help,
 )
 
 
@@ -84,6 +102,8 @@ def register() -> None:
 def unregister() -> None:
     overlay.disable()
     jobs.stop()
+    models.stop()
+    device_check.stop()
     del bpy.types.Object.rotocap
     del bpy.types.Scene.rotocap
     for cls in reversed(CLASSES):
