@@ -78,6 +78,8 @@ class ReadSettings:
     start_frame: int = 0
     end_frame: int | None = None  # the first frame not read; None: to the end
     stride: int = 1
+    hands: bool = True  # whether hands are read,
+    face: bool = True  # and the face
     backend: str = ""
     models: Mapping[str, str] = field(default_factory=dict)  # name: SHA-256
 
@@ -86,7 +88,8 @@ class ReadSettings:
 class SolveSettings:
     """What is made of the landmarks: can be changed without reading the video again."""
 
-    people: str = "all"  # or main
+    people: str = "all"  # or main, or picked
+    pick: tuple[int, float, float] | None = None  # who was picked: a frame, and x, y in it in pixels
     focal_px: float | None = None
     fov_deg: float | None = None
     height_m: float | None = None  # of the main person
@@ -200,7 +203,8 @@ class Take:
         for name, value in theirs.items():
             if mine[name] != value:
                 # The only one that may be None is the end of the range.
-                was, now = ("the end" if v is None else v for v in (mine[name], value))
+                words = {None: "the end", True: "on", False: "off"}
+                was, now = (words[v] if v is None or isinstance(v, bool) else v for v in (mine[name], value))
                 said = "other model files" if name == "models" else f"{was}, now {now}"
                 out.append(f"{name.replace('_', ' ')}: {said}")
         return out
@@ -279,10 +283,18 @@ def _parse(data: dict[str, Any]) -> dict[str, Any]:
         **out,
         "video": VideoRecord(**data["video"]),
         "read": ReadSettings(**data["read"]),
-        "solve": SolveSettings(**data["solve"]),
+        "solve": _solve_settings(data["solve"]),
         "people": people,
         "warnings": tuple(str(text) for text in data.get("warnings", ())),
     }
+
+
+def _solve_settings(data: dict[str, Any]) -> SolveSettings:
+    pick = data.get("pick")
+    if pick is not None:  # TOML knows lists only
+        frame, x, y = pick
+        data = {**data, "pick": (int(frame), float(x), float(y))}
+    return SolveSettings(**data)
 
 
 def _without_none(value: Any) -> Any:
