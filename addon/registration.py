@@ -44,6 +44,8 @@ from ..panels.sidebar import (
     ROTOCAP_PT_video,
 )
 from . import device_check, jobs, models, overlay
+from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
+from .edits_properties import RotocapEdit, RotocapEdits
 from .performance_properties import RotocapPerformance
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
@@ -53,8 +55,13 @@ from .see_properties import RotocapSee
 CLASSES: tuple[type, ...] = (
     RotocapPreferences,
     RotocapMappedBone,
+    RotocapEdit,
+    RotocapEdits,
     RotocapRig,
     RotocapRetargetSettings,
+    RotocapCleanStep,
+    RotocapPin,
+    RotocapCorrections,
     RotocapPerformance,
     RotocapSee,
     RotocapSettings,
