@@ -10,8 +10,8 @@ from pathlib import Path
 
 import bpy
 
-from .jobs import site_packages
 from .models import redraw_preferences
+from .worker_process import site_packages
 
 SCRIPT = Path(__file__).resolve().parent.parent / "inference" / "device_check.py"
 _LOOK_S = 0.25
