@@ -23,6 +23,7 @@ Floats = NDArray[np.floating[Any]]
 
 _SEEN = 0.1  # certainty below which a point is not drawn
 _UNSURE = 0.15  # metres: a joint this unsure is at its palest
+_LARGE = 350.0  # pixels of a body in the region, from which on points are of their full size
 _BLACK = np.array([0.0, 0.0, 0.0], np.float32)
 _EDGES = np.array([(parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0])
 # Bones of the body are drawn thicker than those of fingers, jaw and eyes.
@@ -54,11 +55,21 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
         picture = picture_in(region, space.region_3d, camera, scene, data.size)
         if picture is None:
             continue
+        size = pixel * smaller(data, row, picture, pixel)
         if see.skeleton:
-            parts += skeleton(data, row, picture, colour=entry.colour, see=see, pixel=pixel)
+            parts += skeleton(data, row, picture, colour=entry.colour, see=see, pixel=size)
         if see.points:
-            parts += points(data, row, picture, colour=entry.colour, see=see, pixel=pixel)
+            parts += points(data, row, picture, colour=entry.colour, see=see, pixel=size)
     return shapes.together(parts)
+
+
+def smaller(data: Captured, row: int, picture: Picture, pixel: float) -> float:
+    """By how much points and bones are smaller than usual, 0.4 to 1: people in the distance are small."""
+    joints = data.joints[row, :BODY_JOINT_COUNT]
+    if not np.isfinite(joints).all():
+        return 1.0
+    height = picture.scale * float(np.ptp(joints, axis=0).max()) / pixel
+    return float(np.clip(height / _LARGE, 0.4, 1.0))
 
 
 def points(
@@ -76,7 +87,7 @@ def points(
         shapes.doubt_colours(1.0 - sure, 0.5) if see.colour_by == "certainty" else np.asarray(colour[:])
     )
     colours[:, 3] = 0.25 + 0.75 * sure
-    radius = np.where(fine, 1.8, 3.6) * pixel
+    radius = np.where(fine, 1.4, 3.4) * pixel
     rims = colours.copy()
     rims[:, :3] = _BLACK
     places = picture.to_region(found)
