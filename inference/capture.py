@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import chunks, fit, take_lock, world
-from .camera import intrinsics
 from .errors import Cancelled, NoPersonError, RotocapError, TakeError, VideoError
+from .lens import camera_of
 from .people import identity, swaps
 from .people.backend import LandmarkBackend
 from .people.track import gaps
@@ -106,7 +106,7 @@ def capture(
     """
     _check(options)
     info = probe(options.video)
-    camera_K = intrinsics(info.width, info.height, focal_px=options.focal_px, fov_deg=options.fov_deg)
+    camera_K = camera_of(info, focal_px=options.focal_px, fov_deg=options.fov_deg)
     frames = _range(options, info)
     refuse_foreign(options.out)
     networks, hashes = backend(options)
