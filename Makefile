@@ -40,7 +40,7 @@ test-gui: extension ## drive the add-on in a real window (Debian's Blender in a 
 lint: setup ## ruff, and mypy --strict on the cores and the command line
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@MYPYPATH=build/typing $(VENV)/bin/mypy -p rotocap.inference -p rotocap.retarget -p rotocap.cli
+	@MYPYPATH=build/typing $(VENV)/bin/mypy -p rotocap.inference -p rotocap.retarget -p rotocap.correct -p rotocap.cli
 
 extension: models ## one zip a platform into dist/
 	@$(PY) -m rotocap.tools.build_extension

@@ -36,7 +36,7 @@ def read_people(take: Take, people: str = "all") -> list[Person]:
             f"{take.path.name}: is not finished yet; let its capture end, or capture it again to go on"
         )
     return [
-        Person(record.name, record.colour, take.sequence(record), take.path, record.number)
+        Person(record.name, record.colour, take.sequence(record), take.path, record.number, take.edition)
         for record in records
     ]
 

@@ -55,6 +55,13 @@ def set_strip_slot(strip: bpy.types.NlaStrip, slot: object | None) -> None:
         strip.action_slot = slot
 
 
+def give_action(animation: bpy.types.AnimData, channels: Channels) -> None:
+    """Let `animation` play a new Action itself, not by way of an NLA track."""
+    animation.action = channels.action
+    if SLOTS:
+        animation.action_slot = channels.slot
+
+
 def active_slot(animation: bpy.types.AnimData) -> object | None:
     """The slot that plays in `animation`, None where slots do not exist."""
     return animation.action_slot if SLOTS else None

@@ -95,8 +95,13 @@ def _material(name: str, colour: tuple[float, float, float]) -> bpy.types.Materi
     return material
 
 
-def write_face(body: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str) -> int:
-    """Keys on the face shapes that the capture knows. Returns how many shapes have keys."""
+def write_face(
+    body: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str, source: str = ""
+) -> int:
+    """Keys on the face shapes that the capture knows. Returns how many shapes have keys.
+
+    source: an earlier result from it is replaced, see `tracks.play`.
+    """
     known = np.isfinite(sequence.arkit)
     channels, written = None, 0
     shape_keys = body.data.shape_keys
@@ -114,11 +119,11 @@ def write_face(body: bpy.types.Object, sequence: SmplxSequence, timeline: Timeli
         )  # fmt: skip
         written += 1
     if channels is not None:
-        tracks.play(shape_keys, channels, track=name)
+        tracks.play(shape_keys, channels, track=name, source=source)
     return written
 
 
-def write_presence(body: bpy.types.Object, timeline: Timeline, *, name: str) -> None:
+def write_presence(body: bpy.types.Object, timeline: Timeline, *, name: str, source: str = "") -> None:
     """Hide the body while the person is out of the picture, in the viewport and in renders."""
     frames, hidden = [], []
     for n, (first, last) in enumerate(timeline.spans):
@@ -137,4 +142,4 @@ def write_presence(body: bpy.types.Object, timeline: Timeline, *, name: str) -> 
             channels, path, np.array(hidden), frames=np.array(frames), kinds=keys.stepped(len(frames)),
             group="Presence",
         )  # fmt: skip
-    tracks.play(body, channels, track=name)
+    tracks.play(body, channels, track=name, source=source)

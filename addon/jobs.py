@@ -1,33 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture that runs in a child process beside Blender, and what is known of it.
+"""The capture that runs beside Blender, and what is known of it.
 
-The child is Blender's own Python on `inference/worker.py`. It sends one JSON object a
-line; a thread of ours puts the lines in a queue and touches nothing of Blender's; `tick`
-empties the queue for a few milliseconds. The child ends by itself when its stdin closes,
-so it cannot outlive Blender. Every way out passes through `_finish`.
+A job knows the child process (`worker_process`) and nothing of the scene: what is done
+with its poses and its result is in `capture_session`. Every way out passes through `_finish`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import queue
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-WORKER = ROOT / "inference" / "worker.py"
+from .worker_process import PATIENCE_S, WorkerProcess
 
-_PATIENCE_S = 5.0  # how long a child that was told to end may take before it is killed
-_LOG_TAIL = 1500  # characters of the child's own words that are shown when it dies
-_STOPPED = "The capture was stopped. What was read is kept: press Capture to go on."
+_TICK_S = 0.004  # of Blender's main thread that a tick may take for messages
+_LINGER_S = 2.0  # how long a child may take to go after its last word
+_STOPPED = "The capture was stopped. What was read is kept: press Go On to finish it."
 
 STAGES = {
     "landmarks": "Reading",
@@ -36,6 +25,7 @@ STAGES = {
     "world": "Floor",
     "write": "Writing",
 }
+_STARTING = "Starting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +34,21 @@ class CaptureRequest:
 
     video: Path
     take: Path  # the take's folder
-    people: str = "all"  # or main
+    people: str = "all"  # or main, or picked
+    pick: tuple[int, float, float] | None = None  # who was picked: a video frame, and x, y in it in pixels
+    hands: bool = True
+    face: bool = True
     start_frame: int | None = None
     end_frame: int | None = None  # the first frame not read
     focal_px: float | None = None
     height_m: float | None = None
     threads: int | None = None
+    preview: bool = False  # whether poses are told while the video is read
 
     def options(self) -> dict[str, Any]:
         """As the worker reads them; what was not asked for is left out."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {
-            name: str(value) if isinstance(value, Path) else value
-            for name, value in values.items()
-            if value is not None
-        }
+        return {"task": "capture", **{name: value for name, value in values.items() if value is not None}}
 
 
 @dataclass(frozen=True)
@@ -73,16 +63,31 @@ class Outcome:
     code: str = ""  # of an error, see `inference.errors`
 
 
+@dataclass(frozen=True)
+class Pose:
+    """A quick pose of the main person, for the eye: `inference.preview.PreviewPose` as it was sent."""
+
+    frame: int  # index of the video frame
+    time_s: float
+    poses: tuple[float, ...]  # (165,) axis-angle of the 55 joints, the pelvis's from the camera
+    pelvis: tuple[float, ...]  # (3,) metres, camera frame
+
+
 @dataclass
 class State:
     """What the panel shows."""
 
-    stage: str = "Starting"
+    stage: str = _STARTING
     done: int = 0
     total: int = 0
     rate: float = 0.0
     eta_s: float | None = None
     cancelling: bool = False
+
+    @property
+    def reading(self) -> bool:
+        """Whether the video is being read, or about to be: after that only the solving is left."""
+        return self.stage in (_STARTING, STAGES["landmarks"])
 
     @property
     def fraction(self) -> float:
@@ -91,13 +96,13 @@ class State:
 
     def text(self) -> str:
         """What is being done, and how far: it fits the progress bar."""
-        if self.cancelling:
+        if self.cancelling and self.reading:
             return "Stopping, keeping what was read"
         return f"{self.stage}: {self.done} of {self.total}" if self.total > 0 else self.stage
 
     def speed(self) -> str:
         """How fast, and how long still; empty until that is known."""
-        parts = [f"{self.rate:.1f} a second"] if self.rate > 0.0 else []
+        parts = [f"{self.rate:.1f} frames a second"] if self.rate > 0.0 else []
         if self.eta_s is not None:
             parts.append(f"{_duration(self.eta_s)} left")
         return ", ".join(parts)
@@ -108,11 +113,6 @@ def _duration(seconds: float) -> str:
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60:02d} s"
 
 
-def site_packages() -> list[str]:
-    """Folders that hold the wheels: the extension's own, then Blender's (numpy)."""
-    return [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-
-
 class CaptureJob:
     """One capture in a child process. Call `tick` until it says that the job is over."""
 
@@ -120,32 +120,41 @@ class CaptureJob:
         self.request = request
         self.state = State()
         self.outcome: Outcome | None = None
+        self.pose: Pose | None = None  # the latest one
         self.log_tail = ""  # the last words of the child's libraries, for the console; set when it is over
-        self._messages: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _finish
-        self._child = self._start()
-        self._reader = threading.Thread(target=self._read, name="rotocap capture", daemon=True)
-        self._reader.start()
-        self._send(json.dumps(request.options()))
+        # For measurements: milliseconds of Blender's main thread that each tick took, seconds from the
+        # press of the button to a posed armature, and from cancel to a window that is free again.
+        self.ticks_ms: list[float] = []
+        self.first_pose_s: float | None = None
+        self.cancel_s: float | None = None
+        self.begun = time.perf_counter()
+        self._cancelled_at: float | None = None
+        self._result: Outcome | None = None
+        self._result_at = 0.0
+        self._worker = WorkerProcess(request.options())
 
     @property
     def pid(self) -> int:
         """The child's process id."""
-        return self._child.pid
+        return self._worker.pid
 
-    def tick(self, *, budget_s: float = 0.005) -> bool:
+    def tick(self, *, budget_s: float = _TICK_S) -> bool:
         """Take in what the child has sent, for at most budget_s. False when the job is over."""
-        until = time.perf_counter() + budget_s
-        while self.outcome is None and time.perf_counter() < until:
-            try:
-                line = self._messages.get_nowait()
-            except queue.Empty:
-                break
-            if line is None:
-                self._finish(self._died())
-            else:
-                self._take_in(line)
+        if self.outcome is None:
+            for message in self._worker.messages(budget_s=budget_s):
+                self._take_in(message)
+            if self._worker.ended:
+                self._finish(self._result or self._died())
+            elif self._result is not None and time.perf_counter() > self._result_at + _LINGER_S:
+                self._finish(self._result, patience_s=0.0)
+        if self._cancelled_at is not None and self.cancel_s is None and not self.holds_the_window:
+            self.cancel_s = time.perf_counter() - self._cancelled_at
         return self.outcome is None
+
+    @property
+    def holds_the_window(self) -> bool:
+        """Whether Esc is this job's. Once a cancelled one has stopped reading it only solves, on the side."""
+        return self.outcome is None and not (self.state.cancelling and not self.state.reading)
 
     def run(self, *, interval_s: float = 0.05) -> Outcome:
         """Wait until it is over: for background mode, where nothing else can run."""
@@ -158,60 +167,39 @@ class CaptureJob:
         return self.outcome
 
     def cancel(self) -> None:
-        """Stop reading the video, solve what was read. The job goes on until that is done."""
-        if self.outcome is None and not self.state.cancelling:
+        """Stop reading the video, solve what was read. A second time: stop at once, and keep it unsolved."""
+        if self.outcome is None:
             self.state.cancelling = True
-            self._send("cancel")
+            self._cancelled_at = self._cancelled_at or time.perf_counter()
+            self._worker.send("cancel")
 
     def stop(self) -> None:
         """End at once. What is on disk stays, and the next capture goes on from there."""
-        self._finish(Outcome("stopped", _STOPPED))
+        # While it reads it has frames to write; what it solves is made anew anyway.
+        self._finish(Outcome("stopped", _STOPPED), patience_s=PATIENCE_S if self.state.reading else 0.3)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        arguments = [sys.executable, "-I", str(WORKER)]
-        for folder in site_packages():
-            arguments += ["--site-packages", folder]
-        return subprocess.Popen(
-            arguments,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            # A file, not a pipe: a pipe that nobody empties would hold the child up.
-            stderr=self._log,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-
-    def _read(self) -> None:
-        assert self._child.stdout is not None
-        for line in self._child.stdout:
-            self._messages.put(line.decode("utf-8", errors="replace"))
-        self._messages.put(None)
-
-    def _send(self, line: str) -> None:
-        # A child that has died meanwhile is noticed by `tick`, with its reason.
-        with contextlib.suppress(BrokenPipeError, OSError):
-            assert self._child.stdin is not None
-            self._child.stdin.write(line.encode() + b"\n")
-            self._child.stdin.flush()
-
-    def _take_in(self, line: str) -> None:
-        try:
-            message = json.loads(line)
-        except json.JSONDecodeError:
-            return  # a library's own words, not ours
-        if not isinstance(message, dict):
-            return
+    def _take_in(self, message: dict[str, Any]) -> None:
         event = message.get("event")
         if event == "progress":
             self.state.stage = STAGES.get(message["stage"], message["stage"])
             self.state.done, self.state.total = int(message["done"]), int(message["total"])
             self.state.rate = float(message.get("rate") or 0.0)
             self.state.eta_s = message.get("eta_s")
+        elif event == "pose":
+            self.pose = Pose(
+                int(message["frame"]), float(message["time_s"]),
+                tuple(message["poses"]), tuple(message["pelvis"]),
+            )  # fmt: skip
         elif event == "done":
-            self._finish(self._done(message))
+            self._ends_with(self._done(message))
         elif event == "error" and message.get("code") == "stopped":
-            self._finish(Outcome("stopped", _STOPPED))
+            self._ends_with(Outcome("stopped", _STOPPED))
         elif event == "error":
-            self._finish(Outcome("failed", str(message["message"]), code=str(message.get("code", ""))))
+            self._ends_with(Outcome("failed", str(message["message"]), code=str(message.get("code", ""))))
+
+    def _ends_with(self, outcome: Outcome) -> None:
+        """The last word is there. The child is given the time to go: waiting for it would stop the window."""
+        self._result, self._result_at = outcome, time.perf_counter()
 
     def _done(self, message: dict[str, Any]) -> Outcome:
         people = int(message.get("people", 0))
@@ -228,43 +216,16 @@ class CaptureJob:
 
     def _died(self) -> Outcome:
         """The child's words ended without a result."""
-        try:
-            code = self._child.wait(timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            return Outcome(
-                "failed", "The capture process stopped answering. Press Capture to go on.", code="died"
-            )
-        words = self._last_words().strip().splitlines()
-        why = f"exit code {code}" + (f": {words[-1]}" if words else "")
-        if code < 0:
-            with contextlib.suppress(ValueError):
-                why = signal.Signals(-code).name
-        kept = "What was captured so far is kept: press Capture to go on from there."
+        why = self._worker.why_it_ended()
+        kept = "What was captured so far is kept: press Go On to finish it."
         return Outcome("failed", f"The capture process ended in the middle ({why}). {kept}", code="died")
 
-    def _last_words(self) -> str:
-        """The end of what the child's libraries said."""
-        size = self._log.seek(0, 2)
-        self._log.seek(max(0, size - _LOG_TAIL))
-        return self._log.read().decode("utf-8", errors="replace")
-
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: Outcome, *, patience_s: float = PATIENCE_S) -> None:
         """The one way out: the child is gone, its pipes and log are closed, the outcome is set."""
         if self.outcome is not None:
             return
-        child = self._child
-        assert child.stdin is not None and child.stdout is not None
-        with contextlib.suppress(OSError):
-            child.stdin.close()
-        try:
-            child.wait(timeout=_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        self._reader.join(timeout=_PATIENCE_S)
-        child.stdout.close()
-        self.log_tail = self._last_words()
-        self._log.close()
+        self._worker.close(patience_s=patience_s)
+        self.log_tail = self._worker.log_tail
         self.outcome = outcome
 
 

@@ -18,6 +18,7 @@ from ..retarget.keyed import Keyed
 from .blender_versions import Channels
 
 _CONSTANT, _LINEAR, _BEZIER = 0, 1, 2  # the numbers of Blender's enum Keyframe.interpolation
+_KEYFRAME, _BREAKDOWN = 0, 2  # of Keyframe.type, which is their colour in the dope sheet
 _ALIGNED = 3  # and of Keyframe.handle_left_type: an animator who moves a handle keeps the curve smooth
 
 Numbers = NDArray[np.number[Any]]
@@ -71,6 +72,25 @@ def write_bones(channels: Channels, keyed: Iterable[Keyed], *, frames: Numbers, 
                 curve.update()
             written += len(times)
     return written
+
+
+def write_flat(
+    channels: Channels, path: str, values: Numbers, *, frames: Numbers, marked: NDArray[np.bool_],
+    group: str = "",
+) -> None:  # fmt: skip
+    """Keys of one property, values (K, C) at frames (K,), that are flat at each key and smooth in between.
+
+    marked (K,): keys that mean something; the others are drawn as breakdowns.
+    """
+    times = np.asarray(frames, dtype=np.float64)
+    kinds = np.full(len(times), _BEZIER, np.int32)
+    colours = np.where(marked, _KEYFRAME, _BREAKDOWN).astype(np.int32)
+    step = _steps(times, np.zeros(len(times), bool))
+    for index in range(values.shape[1]):
+        curve = _curve(channels, path, index, group, times, values[:, index], kinds)
+        _handles(curve, times, values[:, index], np.zeros(len(times)), step)
+        curve.keyframe_points.foreach_set("type", colours)
+        curve.update()
 
 
 def _curve(

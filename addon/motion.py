@@ -20,9 +20,11 @@ from .rig_reader import read_rig
 
 
 def write_motion(
-    armature: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str
+    armature: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str, source: str = ""
 ) -> list[str]:
-    """Keys of the whole take on a new Action and NLA track. Returns the joints the rig lacks.
+    """Keys of the whole take on a new Action and NLA track. Returns what the animator should know.
+
+    source: an earlier result from it is replaced, see `tracks.play`.
 
     The capture keeps its place in the scene's world, whichever way the object is turned;
     only the length of the rig's legs scales the path that it travels.
@@ -35,8 +37,7 @@ def write_motion(
     keys.write_bones(
         channels, every_frame(solved.channels()), frames=timeline.frames, spans=timeline.spans
     )  # fmt: skip
-    tracks.play(armature, channels, track=name)
-    return [joint for joint in JOINT_NAMES if joint not in rig]
+    return tracks.play(armature, channels, track=name, source=source)
 
 
 def joint_map(rig: Rig) -> BoneMap:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import bpy
 
+from .correct_properties import RotocapCorrections
+
 
 def _is_armature(_: object, thing: bpy.types.Object) -> bool:
     return bool(thing.type == "ARMATURE")
@@ -84,3 +86,4 @@ class RotocapPerformance(bpy.types.PropertyGroup):
     last: bpy.props.IntProperty(name="Last Frame", description="The scene's frame that this person leaves")
     # The state of the take's people that this entry was made from, see `inference.take_people`.
     edition: bpy.props.IntProperty(options={"HIDDEN"})
+    corrections: bpy.props.PointerProperty(type=RotocapCorrections)

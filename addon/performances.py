@@ -12,6 +12,8 @@ from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import BODY_JOINT_COUNT
 from .performance_properties import RotocapPerformance
 
+CAMERA_TAKE = "rotocap_take"  # custom property of a camera: the take whose video is behind it
+
 # Set while we ourselves fill an entry in: what a change by the animator does is not wanted then.
 _filling = False
 

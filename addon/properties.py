@@ -14,8 +14,9 @@ from ..inference.take import RECORD, Take, fingerprint
 from .camera import load_clip
 from .jobs import CaptureRequest
 from .performance_properties import RotocapPerformance
-from .preferences import threads
+from .preferences import takes_folder, threads
 from .retarget_properties import RotocapRetargetSettings
+from .see_properties import RotocapSee
 
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
@@ -25,6 +26,9 @@ class RotocapSettings(bpy.types.PropertyGroup):
         type=RotocapRetargetSettings,
         name="Retarget",
         description="How a take is put on a character of your own",
+    )
+    see: bpy.props.PointerProperty(
+        type=RotocapSee, name="See", description="What is drawn over the video and along the timeline"
     )
     performances: bpy.props.CollectionProperty(
         type=RotocapPerformance, name="Performances", description="Who was captured, and what they move"
@@ -100,8 +104,10 @@ class RotocapSettings(bpy.types.PropertyGroup):
 
 
 def default_take(video: Path) -> Path:
-    """The take beside its video."""
-    return video.with_suffix(".take")
+    """The take beside its video, or in the folder that the preferences name."""
+    beside = video.with_suffix(".take")
+    folder = takes_folder(bpy.context)
+    return beside if folder is None else folder / beside.name
 
 
 def request(context: bpy.types.Context) -> CaptureRequest:

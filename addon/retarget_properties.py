@@ -9,6 +9,7 @@ import bpy
 
 from ..inference.errors import RotocapError
 from ..inference.take import Take
+from .edits_properties import RotocapEdits
 
 
 def _is_armature(_: object, thing: bpy.types.Object) -> bool:
@@ -56,6 +57,7 @@ class RotocapRig(bpy.types.PropertyGroup):
     score: bpy.props.FloatProperty(options={"HIDDEN"}, override={"LIBRARY_OVERRIDABLE"})
     certificate: bpy.props.StringProperty(options={"HIDDEN"}, override={"LIBRARY_OVERRIDABLE"})
     reduction: bpy.props.StringProperty(options={"HIDDEN"}, override={"LIBRARY_OVERRIDABLE"})
+    edits: bpy.props.PointerProperty(type=RotocapEdits, override={"LIBRARY_OVERRIDABLE"})
 
 
 class RotocapRetargetSettings(bpy.types.PropertyGroup):

@@ -16,7 +16,7 @@ import bpy
 from ..inference.errors import RigError
 from ..inference.sequence import SmplxSequence
 from ..retarget.timeline import Timeline, at_own_times, on_scene_frames
-from . import armature, body, camera, motion, performances
+from . import armature, body, camera, performance_motion, performances
 
 if TYPE_CHECKING:
     from .retarget import Retargeted
@@ -37,6 +37,7 @@ class Person:
     sequence: SmplxSequence
     take: Path | None = None
     number: int = 0
+    edition: int = 0  # of the take's people, see `inference.take_people`
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def list_performance(
     performances.enter(
         scene, rig, take=person.take, person=person.number, name=person.name, colour=person.colour,
         sequence=person.sequence, frames=(int(timeline.frames[0]), math.ceil(timeline.frames[-1])),
-        collection=collection,
+        collection=collection, edition=person.edition,
     )  # fmt: skip
 
 
@@ -132,12 +133,10 @@ def add_people(
         own = bpy.data.collections.new(person.name)
         collection.children.link(own)
         rig = armature.new_armature(person.name, person.sequence.rest_joints, own)
-        motion.write_motion(rig, person.sequence, timeline, name=person.name)
         mesh = body.new_body(
             f"{person.name} body", person.sequence.rest_joints, rig, own, colour=person.colour
         )
-        body.write_face(mesh, person.sequence, timeline, name=f"{person.name} face")
-        body.write_presence(mesh, timeline, name=f"{person.name} presence")
+        performance_motion.write(rig, person.sequence, timeline, name=person.name)
         mark_gaps(scene, person.name, timeline)
         list_performance(scene, person, rig, timeline, collection=own)
         report.armatures.append(rig.name)
@@ -148,6 +147,8 @@ def add_people(
             f"{title} camera", people[0].sequence, timelines[0], collection, size=footage.size
         )
         report.camera = view.name
+        if people[0].take is not None:
+            view[performances.CAMERA_TAKE] = str(people[0].take)
         if fresh or scene.camera is None:
             scene.camera = view
         _show_video(scene, view, footage, report)

@@ -14,10 +14,11 @@ import bpy
 import numpy as np
 
 from ..inference.errors import RigError
-from .blender_versions import Channels, active_slot, curves_of, set_strip_slot
+from .blender_versions import SLOTS, Channels, active_slot, curves_of, set_strip_slot
 
 _SOURCE = "rotocap_source"  # custom property of an Action: what it was made from
 _CHECKSUM = "rotocap_keys"  # and its keys as we wrote them
+_EDITS = "rotocap_edits"  # custom property of the Action that holds the animator's edits
 
 
 def play(owner: bpy.types.ID, channels: Channels, *, track: str, source: str = "") -> list[str]:
@@ -44,17 +45,73 @@ def play(owner: bpy.types.ID, channels: Channels, *, track: str, source: str = "
             f"{owner.name}: you have edited the keys of {strip.action.name}, so its track is kept, muted; "
             "the new motion is on a track above it"
         )
-    had_tracks = len(animation.nla_tracks) > 0
     if animation.action is not None:
         _push_down(animation, source)
-        had_tracks = len(animation.nla_tracks) > 0
+    had_tracks = len(animation.nla_tracks) > (edits_track(animation) is not None)
     top = animation.nla_tracks.new(prev=below) if below is not None else animation.nla_tracks.new()
     top.name = track
     strip = _new_strip(top, track, channels.action)
     set_strip_slot(strip, channels.slot)
     # Over someone's own animation, outside the take that animation shows; alone, the ends hold.
     strip.extrapolation = "NOTHING" if had_tracks else "HOLD"
+    _raise_edits(animation)
     return notes
+
+
+def play_edits(owner: bpy.types.ID, channels: Channels) -> None:
+    """Let `owner` play offsets above all its tracks, in the place of those it has."""
+    channels.action[_EDITS] = True
+    animation = owner.animation_data
+    found = edits_track(animation)
+    if found is not None:
+        _swap(found[1], channels)
+        _raise_edits(animation)
+        return
+    track = animation.nla_tracks.new()
+    track.name = channels.action.name
+    strip = _new_strip(track, track.name, channels.action)
+    set_strip_slot(strip, channels.slot)
+    strip.blend_type, strip.extrapolation = "COMBINE", "NOTHING"
+
+
+def edits_track(animation: bpy.types.AnimData) -> tuple[bpy.types.NlaTrack, bpy.types.NlaStrip] | None:
+    """The topmost track that holds the animator's edits, and its strip."""
+    for track in reversed(animation.nla_tracks):
+        for strip in track.strips:
+            if strip.action is not None and strip.action.get(_EDITS):
+                return track, strip
+    return None
+
+
+def remove_edits(animation: bpy.types.AnimData) -> None:
+    """Take the edits' track away, if there is one."""
+    found = edits_track(animation)
+    if found is None:
+        return
+    track, strip = found
+    action = strip.action
+    animation.nla_tracks.remove(track)
+    if action.users == 0:
+        bpy.data.actions.remove(action)
+
+
+def _raise_edits(animation: bpy.types.AnimData) -> None:
+    """The edits' track on top again: Blender's tracks cannot be moved, so it is made anew there."""
+    found = edits_track(animation)
+    if found is None or found[0] == animation.nla_tracks[-1]:
+        return
+    old_track, old = found
+    top = animation.nla_tracks.new()
+    strip = _new_strip(top, old.name, old.action)
+    if SLOTS:
+        set_strip_slot(strip, old.action_slot)
+    strip.action_frame_start, strip.action_frame_end = old.action_frame_start, old.action_frame_end
+    strip.scale, strip.repeat = old.scale, old.repeat
+    strip.frame_start_raw, strip.frame_end_raw = old.frame_start, old.frame_end
+    strip.blend_type, strip.extrapolation, strip.influence = old.blend_type, old.extrapolation, old.influence
+    strip.mute, top.mute, name = old.mute, old_track.mute, old_track.name
+    animation.nla_tracks.remove(old_track)
+    top.name = name
 
 
 def why_not(owner: bpy.types.ID, source: str) -> str | None:

@@ -9,7 +9,7 @@ anew from the landmarks each time.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import chunks, fit, take_lock, world
-from .camera import intrinsics
 from .errors import Cancelled, NoPersonError, RotocapError, TakeError, VideoError
+from .lens import camera_of
 from .people import identity, swaps
 from .people.backend import LandmarkBackend
 from .people.track import gaps
-from .people.tracker import PeopleTracker
+from .people.tracker import PeopleTracker, TrackRow
+from .preview import Preview, PreviewPose
 from .progress import Meter, ProgressReport
 from .take import (
     PersonRecord,
@@ -58,7 +59,10 @@ class CaptureOptions:
     start_s: float | None = None  # the same in seconds, by the average rate; instead of frames
     end_s: float | None = None
     stride: int = 1  # every stride-th frame is read
-    people: str = "all"  # or main: who is seen longest and largest
+    people: str = "all"  # or main: who is seen longest and largest; or picked
+    pick: tuple[int, float, float] | None = None  # whom, with picked: a frame, and x, y in it in pixels
+    hands: bool = True  # False: hands are not looked for, which is faster
+    face: bool = True
     focal_px: float | None = None
     fov_deg: float | None = None
     height_m: float | None = None  # stature of the main person
@@ -69,6 +73,7 @@ class CaptureOptions:
 
 
 BackendMaker = Callable[[CaptureOptions], tuple[LandmarkBackend, dict[str, str]]]
+Watch = Callable[[int, float, Sequence[TrackRow]], None]
 
 
 def mediapipe(options: CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]:
@@ -77,7 +82,8 @@ def mediapipe(options: CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]
     from .landmarks.backend import MediapipeBackend
     from .models import hashes
 
-    return MediapipeBackend(threads=options.threads), hashes()
+    networks = MediapipeBackend(threads=options.threads, hands=options.hands, face=options.face)
+    return networks, hashes()
 
 
 def capture(
@@ -86,9 +92,12 @@ def capture(
     progress: ProgressReport = lambda report: None,
     cancelled: Callable[[], bool] = lambda: False,
     abandoned: Callable[[], bool] = lambda: False,
+    preview: Callable[[PreviewPose], None] | None = None,
     backend: BackendMaker = mediapipe,
 ) -> Take:
     """Capture a video, or go on with a capture that was stopped.
+
+    `preview` is told a quick pose of the main person, or of the one who was picked, now and then.
 
     `cancelled` stops the reading: what was read is solved, and the take stays incomplete.
     `abandoned` stops everything at once and raises Cancelled; what was read is kept.
@@ -97,21 +106,37 @@ def capture(
     """
     _check(options)
     info = probe(options.video)
-    camera_K = intrinsics(info.width, info.height, focal_px=options.focal_px, fov_deg=options.fov_deg)
+    camera_K = camera_of(info, focal_px=options.focal_px, fov_deg=options.fov_deg)
     frames = _range(options, info)
     refuse_foreign(options.out)
     networks, hashes = backend(options)
     with take_lock.writing(options.out):
         take = chunks.checked(_opened(options, info, frames, networks.name, hashes))
         if not take.read_to_end:
-            take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned)
+            watch = None if preview is None else _watcher(options, camera_K, preview)
+            take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned, watch)
         del networks  # the solve of a long take wants their memory
         return _solve(take, camera_K, progress, abandoned)
 
 
+def _watcher(
+    options: CaptureOptions, camera_K: NDArray[np.float64], send: Callable[[PreviewPose], None]
+) -> Watch:
+    preview = Preview(camera_K, height_m=options.height_m, pick=options.pick)
+
+    def watch(frame: int, time_s: float, rows: Sequence[TrackRow]) -> None:
+        pose = preview.step(frame, time_s, rows)
+        if pose is not None:
+            send(pose)
+
+    return watch
+
+
 def _check(options: CaptureOptions) -> None:
-    if options.people not in ("all", "main"):
-        raise RotocapError(f"people: expected all or main, got {options.people!r}")
+    if options.people not in ("all", "main", "picked"):
+        raise RotocapError(f"people: expected all, main or picked, got {options.people!r}")
+    if (options.people == "picked") != (options.pick is not None):
+        raise RotocapError("people: picked goes with pick, the frame and place of the person; give both")
     if options.device != "cpu":
         raise RotocapError(f"device: expected cpu, the only one so far, got {options.device!r}")
     if options.height_m is not None and not 0.4 <= options.height_m <= 2.6:
@@ -150,11 +175,14 @@ def _opened(
         start_frame=start_frame,
         end_frame=end_frame,
         stride=options.stride,
+        hands=options.hands,
+        face=options.face,
         backend=name,
         models=hashes,
     )
     solve = SolveSettings(
         people=options.people,
+        pick=options.pick,
         focal_px=options.focal_px,
         fov_deg=options.fov_deg,
         height_m=options.height_m,
@@ -209,8 +237,9 @@ def _read(
     progress: ProgressReport,
     cancelled: Callable[[], bool],
     abandoned: Callable[[], bool],
+    watch: Watch | None = None,
 ) -> Take:
-    """The rest of the video into chunks."""
+    """The rest of the video into chunks. `watch` sees everybody in each frame."""
     for part in (take.path / "chunks").glob("*.part"):  # from a capture that was killed as it wrote
         part.unlink()
     number, frames_read, next_frame, state = chunks.resume(take.path)
@@ -241,7 +270,10 @@ def _read(
             for frame in reader:
                 if frame.index < next_frame:
                     continue
-                rows.add(frame.index, frame.time_s, tracker.step(frame.image, frame.time_s))
+                seen = tracker.step(frame.image, frame.time_s)
+                rows.add(frame.index, frame.time_s, seen)
+                if watch is not None:
+                    watch(frame.index, frame.time_s, seen)
                 frames_read += 1
                 next_frame = frame.index + stride
                 meter.update(frames_read)
@@ -279,7 +311,8 @@ def _solve(
             raise Cancelled
 
     meter = Meter("people", 1, progress)
-    rows = identity.persons(chunks.sightings(take.path))
+    sightings = chunks.sightings(take.path)
+    rows = identity.persons(sightings)
     if not rows:
         if not take.read_to_end:
             raise Cancelled
@@ -290,6 +323,8 @@ def _solve(
         )
     if take.solve.people == "main":
         rows = rows[:1]
+    elif take.solve.pick is not None:
+        rows = [identity.picked(sightings, rows, *take.solve.pick)]
     meter.update(1, final=True)
 
     # Who was solved before stays until this is done, but under other settings it is no result yet.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import TakeError
+from .landmarks.face_points import COUNT as FACE_COUNT
 from .people.appearance import SIZE as APPEARANCE_SIZE
 from .people.identity import Sightings
 from .people.motion import place
@@ -39,6 +40,7 @@ _COLUMNS: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
     "appearance": ((APPEARANCE_SIZE,), np.float32),
     "keypoints": ((COUNT, 3), np.float32),
     "points3d": ((COUNT, 3), np.float32),
+    "face": ((FACE_COUNT, 3), np.float16),
     "box": ((4,), np.float32),
 }
 _LIGHT = ("frame", "time_s", "track", "centre", "size", "score", "appearance")
@@ -69,6 +71,7 @@ class Rows:
                 "appearance": row.appearance,
                 "keypoints": landmarks.keypoints,
                 "points3d": landmarks.points3d,
+                "face": landmarks.face,
                 "box": landmarks.box,
             }
             for name, value in values.items():
@@ -152,7 +155,7 @@ def sightings(folder: Path) -> Sightings:
 
 def landmarks(folder: Path, rows: NDArray[np.integer[Any]]) -> TrackLandmarks:
     """The landmarks of some rows (increasing) of the take, one chunk in memory at a time."""
-    names = ("frame", "time_s", "keypoints", "points3d", "box")
+    names = ("frame", "time_s", "keypoints", "points3d", "face", "box")
     parts: list[Arrays] = [{name: Rows().arrays()[name] for name in names}]
     for first, arrays in _chunks(folder, names):
         inside = rows[(rows >= first) & (rows < first + len(arrays["frame"]))] - first
@@ -174,7 +177,11 @@ def _load(folder: Path, number: int, names: tuple[str, ...]) -> Arrays:
     file = path(folder, number)
     try:
         with np.load(file, allow_pickle=False) as data:
-            return {name: data[name] for name in names}
+            arrays = {name: data[name] for name in names if name != "face" or name in data}
+            if "face" in names and "face" not in arrays:  # written before faces were kept
+                rows = len(data["frame"])
+                arrays["face"] = np.full((rows, FACE_COUNT, 3), np.nan, np.float16)
+            return arrays
     except Exception as error:  # zipfile, zlib, KeyError, ValueError, OSError: all mean a damaged file
         raise TakeError(
             f"{file}: damaged ({error}); delete the take {folder.name} and capture the video again"

@@ -5,6 +5,7 @@
         take.toml            what was captured, from what, how, and how far it got
         chunks/00000.npz     landmarks of everybody, a few hundred frames each, and the tracker's state
         person_01.npz        an SmplxSequence; 01 is the main person
+        editions/0001.toml   who was in it before and after changes by hand, see take_people
         capture.lock         empty; held by the process that writes the take, see take_lock
 
 Every file is written under another name and renamed, so it is there whole or not at
@@ -77,6 +78,8 @@ class ReadSettings:
     start_frame: int = 0
     end_frame: int | None = None  # the first frame not read; None: to the end
     stride: int = 1
+    hands: bool = True  # whether hands are read,
+    face: bool = True  # and the face
     backend: str = ""
     models: Mapping[str, str] = field(default_factory=dict)  # name: SHA-256
 
@@ -85,7 +88,8 @@ class ReadSettings:
 class SolveSettings:
     """What is made of the landmarks: can be changed without reading the video again."""
 
-    people: str = "all"  # or main
+    people: str = "all"  # or main, or picked
+    pick: tuple[int, float, float] | None = None  # who was picked: a frame, and x, y in it in pixels
     focal_px: float | None = None
     fov_deg: float | None = None
     height_m: float | None = None  # of the main person
@@ -106,7 +110,12 @@ class PersonRecord:
     @property
     def number(self) -> int:
         """The number in the file's name, person_NN.npz; 0 for a name of another kind."""
-        digits = self.file.removeprefix("person_").removesuffix(".npz")
+        return self.number_of(self.file)
+
+    @staticmethod
+    def number_of(file: str) -> int:
+        """NN of person_NN.npz; 0 for a name of another kind."""
+        digits = file.removeprefix("person_").removesuffix(".npz")
         return int(digits) if digits.isdigit() else 0
 
 
@@ -124,6 +133,7 @@ class Take:
     read_to_end: bool = False
     truncated_at_s: float | None = None  # where a damaged video ended
     people: tuple[PersonRecord, ...] = ()
+    edition: int = 0  # how often who is in it was changed by hand, see take_people
     warnings: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""  # ISO 8601, UTC
@@ -193,7 +203,8 @@ class Take:
         for name, value in theirs.items():
             if mine[name] != value:
                 # The only one that may be None is the end of the range.
-                was, now = ("the end" if v is None else v for v in (mine[name], value))
+                words = {None: "the end", True: "on", False: "off"}
+                was, now = (words[v] if v is None or isinstance(v, bool) else v for v in (mine[name], value))
                 said = "other model files" if name == "models" else f"{was}, now {now}"
                 out.append(f"{name.replace('_', ' ')}: {said}")
         return out
@@ -228,8 +239,9 @@ def clear(path: Path) -> None:
         (path / RECORD).unlink(missing_ok=True)
         for file in path.glob("person_*.npz*"):
             file.unlink()
-        if (path / "chunks").is_dir():
-            shutil.rmtree(path / "chunks")
+        for folder in ("chunks", "editions"):
+            if (path / folder).is_dir():
+                shutil.rmtree(path / folder)
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -271,10 +283,18 @@ def _parse(data: dict[str, Any]) -> dict[str, Any]:
         **out,
         "video": VideoRecord(**data["video"]),
         "read": ReadSettings(**data["read"]),
-        "solve": SolveSettings(**data["solve"]),
+        "solve": _solve_settings(data["solve"]),
         "people": people,
         "warnings": tuple(str(text) for text in data.get("warnings", ())),
     }
+
+
+def _solve_settings(data: dict[str, Any]) -> SolveSettings:
+    pick = data.get("pick")
+    if pick is not None:  # TOML knows lists only
+        frame, x, y = pick
+        data = {**data, "pick": (int(frame), float(x), float(y))}
+    return SolveSettings(**data)
 
 
 def _without_none(value: Any) -> Any:

@@ -3,12 +3,15 @@
 
     python -I inference/worker.py [--site-packages FOLDER ...]
 
-The first line on stdin is one JSON object: the fields of CaptureOptions, with `take` for
-`out`. Then, on stdout, one JSON object a line:
+The first line on stdin is one JSON object. Its `task` says what to do (TASKS), the rest are
+that task's options: for `capture` the fields of CaptureOptions, with `take` for `out`, and
+`preview`; for `people` those of FindOptions. Then, on stdout, one JSON object a line:
 
     {"event": "progress", "stage", "done", "total", "rate", "eta_s"}
+    {"event": "pose", "frame", "time_s", "poses", "pelvis"}      a PreviewPose, where `preview` was asked for
+    {"event": "people", "frame", "size", "boxes"}                who is in a frame: FoundPeople
     {"event": "person", "name", "main", "frames", "first_frame", "last_frame", "gaps", "swaps_repaired"}
-    {"event": "done", "take", "people", "partial", "warnings"}
+    {"event": "done", "take", "people", "partial", "warnings"}     of a capture; else without these
     {"event": "error", "code", "message"}          code as in `errors`; "stopped" before there was
                                                    anything to solve; "internal" is a fault of ours
 
@@ -87,26 +90,16 @@ def private_stdout() -> TextIO:
 
 
 def run(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control: Control) -> int:
-    """Capture, telling `send` about it. Returns the exit status."""
+    """Do the task that the options name, telling `send` about it. Returns the exit status."""
     # Not at the top: this file is also the script that makes the package importable first.
-    from . import capture as job
     from .errors import Cancelled, RotocapError
 
+    options = dict(options)
+    task = options.pop("task", "capture")
     try:
-        known = {"take"} | {field.name for field in fields(job.CaptureOptions)} - {"out"}
-        unknown = sorted(options.keys() - known)
-        missing = sorted({"video", "take"} - options.keys())
-        if unknown or missing:
-            raise RotocapError(
-                f"worker options: unknown {unknown}, missing {missing}; expected {sorted(known)}"
-            )
-        values = {name: value for name, value in options.items() if name not in ("video", "take")}
-        take = job.capture(
-            job.CaptureOptions(video=Path(options["video"]), out=Path(options["take"]), **values),
-            progress=lambda report: send({"event": "progress", **asdict(report)}),
-            cancelled=control.cancelled,
-            abandoned=control.abandoned,
-        )
+        if task not in TASKS:
+            raise RotocapError(f"worker: expected a task of {sorted(TASKS)}, got {task!r}")
+        TASKS[task](options, send, control)
     except Cancelled:
         text = "Stopped. What was read is kept; the next capture goes on from there"
         send({"event": "error", "code": "stopped", "message": text})
@@ -128,6 +121,48 @@ def run(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control
         )
         send({"event": "error", "code": "internal", "message": text})
         return 1
+    return 0
+
+
+def _asked(kind: type[Any], options: dict[str, Any], *, needs: tuple[str, ...]) -> Any:
+    """The options as a value of the dataclass `kind`. RotocapError if they do not fit it."""
+    from .errors import RotocapError
+
+    types = {field.name: str(field.type) for field in fields(kind)}
+    unknown = sorted(options.keys() - types.keys())
+    missing = sorted(set(needs) - options.keys())
+    if unknown or missing:
+        raise RotocapError(f"worker options: unknown {unknown}, missing {missing}; expected {sorted(types)}")
+    values = {}
+    for name, value in options.items():
+        if types[name].startswith("Path") and value is not None:
+            value = Path(value)
+        # JSON knows no tuples.
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def _capture(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control: Control) -> None:
+    from . import capture as job
+    from .preview import PreviewPose
+
+    def show(pose: PreviewPose) -> None:
+        numbers = [round(float(value), 4) for value in pose.poses.ravel()]
+        pelvis = [round(float(value), 4) for value in pose.pelvis]
+        send(
+            {"event": "pose", "frame": pose.frame, "time_s": pose.time_s, "poses": numbers, "pelvis": pelvis}
+        )
+
+    # The take is called `out` where it is not on its way through Blender.
+    renamed = {"out" if name == "take" else name: value for name, value in options.items()}
+    preview = renamed.pop("preview", False)
+    take = job.capture(
+        _asked(job.CaptureOptions, renamed, needs=("video", "out")),
+        progress=lambda report: send({"event": "progress", **asdict(report)}),
+        cancelled=control.cancelled,
+        abandoned=control.abandoned,
+        preview=show if preview else None,
+    )
     for person in take.people:
         told = ("name", "main", "frames", "first_frame", "last_frame", "gaps", "swaps_repaired")
         send({"event": "person", **{name: getattr(person, name) for name in told}})
@@ -140,7 +175,18 @@ def run(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control
             "warnings": list(take.warnings),
         }
     )
-    return 0
+
+
+def _people(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control: Control) -> None:
+    from . import people_in_frame as job
+
+    found = job.find(_asked(job.FindOptions, options, needs=("video", "picture")))
+    send({"event": "people", "frame": found.frame, "size": found.size, "boxes": found.boxes})
+    send({"event": "done"})
+
+
+Task = Callable[[dict[str, Any], Callable[[dict[str, Any]], None], Control], None]
+TASKS: dict[str, Task] = {"capture": _capture, "people": _people}
 
 
 def serve(events: TextIO) -> int:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gravity, floor and contacts from the people's own motion, for a camera that stands still.
 
+For one that moves, `moving_camera` brings the people into one frame first.
+
 Up is what the lift network takes for it, and where upright people point. The floor lies
 under the lowest places that feet reach. World frame: +Y up, floor at y = 0, the first
 person starts over the origin, and the camera looks along -Z (a person who faces the
@@ -37,13 +39,25 @@ _CONTACT_SPEED = 0.35  # metres a second
 
 def world_from_camera(people: Sequence[FitResult]) -> Array:
     """The rigid motion (4, 4) from the camera to the world that all people share."""
-    up = _up(people)
+    return on_floor(people, upright(people))
+
+
+def upright(people: Sequence[FitResult], *, picture_up: Array = _CAMERA_UP) -> Array:
+    """The rotation (3, 3) from the frame that the people are in to the world's axes.
+
+    picture_up: where the picture's own up points in that frame, on average.
+    """
+    up = _up(people, picture_up)
     forward_axis = np.array([0.0, 0.0, 1.0])
     back = -(forward_axis - (forward_axis @ up) * up)
     if np.linalg.norm(back) < 1e-3:  # the camera looks straight down: the picture's top is ahead
         back = -(_CAMERA_UP - (_CAMERA_UP @ up) * up)
     back /= np.linalg.norm(back)
-    rotation = np.stack([np.cross(up, back), up, back])
+    return np.stack([np.cross(up, back), up, back])
+
+
+def on_floor(people: Sequence[FitResult], rotation: Array) -> Array:
+    """The rigid motion (4, 4) with that rotation: the floor at 0, the first person starts over the origin."""
     floor = _floor(people, rotation)
     start = rotation @ people[0].pelvis[0]
     out = np.eye(4)
@@ -54,12 +68,11 @@ def world_from_camera(people: Sequence[FitResult]) -> Array:
 
 def _floor(people: Sequence[FitResult], rotation: Array) -> float:
     """Height of the floor: under the feet that stand, or else under the lowest places feet reach."""
-    soles, standing = [], []
+    lowest_points, standing = [], []
     for person in people:
-        above = person.rest_joints[_CARRIER, 1] + POINTS.offset[FOOT_ROWS, 1]
-        soles.append((_feet(person) @ rotation.T)[..., 1] - above)
+        lowest_points.append((feet_of(person) @ rotation.T)[..., 1] - soles(person))
         standing.append(person.standing > 0.5)
-    height, still = np.concatenate(soles), np.concatenate(standing)
+    height, still = np.concatenate(lowest_points), np.concatenate(standing)
     if still.any(axis=1).sum() >= _MIN_STANDING:
         # The lower foot of each frame: the other may rest on a step or a knee.
         lowest = np.where(still, height, np.inf).min(axis=1)
@@ -67,7 +80,7 @@ def _floor(people: Sequence[FitResult], rotation: Array) -> float:
     return float(np.quantile(height.min(axis=1), _FLOOR_SHARE))
 
 
-def _up(people: Sequence[FitResult]) -> Array:
+def _up(people: Sequence[FitResult], picture_up: Array) -> Array:
     """Up, from two sides: what the lift network takes for it, and where upright people point."""
     seen, upright, total = np.zeros(3), np.zeros(3), 0
     for person in people:
@@ -82,7 +95,7 @@ def _up(people: Sequence[FitResult]) -> Array:
         upright += _unit(joints[:, INDEX["neck"]] - ankles)[standing].sum(axis=0)
         seen += person.up.sum(axis=0)
         total += len(joints)
-    up = (seen + _UPRIGHT_WEIGHT * upright) / total + _CAMERA_UP_WEIGHT * _CAMERA_UP
+    up = (seen + _UPRIGHT_WEIGHT * upright) / total + _CAMERA_UP_WEIGHT * picture_up
     return np.asarray(up / np.linalg.norm(up))
 
 
@@ -90,7 +103,12 @@ def _unit(vectors: Array) -> Array:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
-def _feet(person: FitResult) -> Array:
+def soles(person: FitResult) -> Array:
+    """How high (4,) each foot point lies over the sole when the person stands at rest."""
+    return np.asarray(person.rest_joints[_CARRIER, 1] + POINTS.offset[FOOT_ROWS, 1])
+
+
+def feet_of(person: FitResult) -> Array:
     """Left heel, left toe, right heel, right toe (T, 4, 3) in the camera frame."""
     feet = np.empty((len(person.poses), len(FOOT_ROWS), 3))
     for block in in_blocks(len(feet)):
@@ -110,12 +128,12 @@ def to_sequence(
     camera_K: Array,
     world_from_camera: Array,
 ) -> SmplxSequence:
-    """A person's fit as an SmplxSequence in the world that `world_from_camera` (4, 4) spans."""
-    rotation, shift = world_from_camera[:3, :3], world_from_camera[:3, 3]
+    """A person's fit as an SmplxSequence in the world that `world_from_camera` (4, 4) or (T, 4, 4) spans."""
+    rotation, shift = world_from_camera[..., :3, :3], world_from_camera[..., :3, 3]
     poses = person.poses.copy()
     poses[:, 0] = axis_angle_from_matrix(rotation @ matrix_from_axis_angle(poses[:, 0]))
-    pelvis = person.pelvis @ rotation.T + shift
-    feet = _feet(person) @ rotation.T + shift
+    pelvis = (rotation @ person.pelvis[..., None])[..., 0] + shift
+    feet = (rotation[..., None, :, :] @ feet_of(person)[..., None])[..., 0] + shift[..., None, :]
     # A place that is no number was not seen: the file holds numbers only.
     keypoints = np.where(np.isfinite(keypoints).all(axis=-1, keepdims=True), keypoints, 0.0)
     count = len(frame)

@@ -9,13 +9,6 @@ import bpy
 
 from ..addon import jobs
 
-_QUICK_START = (
-    "1. Import a video of a person.",
-    "2. Press Capture. Esc stops and keeps.",
-    "3. The body appears over the video.",
-    "4. Look through the camera and play.",
-)
-
 _CHARACTERS = 36  # that fit a line of the sidebar at its usual width
 _ICONS = {"done": "CHECKMARK", "partial": "CHECKMARK", "stopped": "PAUSE", "failed": "ERROR"}
 
@@ -91,15 +84,3 @@ class ROTOCAP_PT_apply(SidebarPanel, bpy.types.Panel):
         layout.operator("rotocap.import_motion", icon="IMPORT")
         column = layout.column(align=True)
         column.operator("rotocap.apply_new_armature", icon="OUTLINER_OB_ARMATURE")
-
-
-class ROTOCAP_PT_quick_start(SidebarPanel, bpy.types.Panel):
-    bl_label = "Quick Start"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        column = self.layout.column(align=True)
-        for line in _QUICK_START:
-            column.label(text=line)
-        column.separator()
-        column.label(text="Your video stays on this machine.", icon="LOCKED")

@@ -26,7 +26,8 @@ STAGING = ROOT / "build" / "extension"
 REQUIREMENTS = ROOT / "requirements" / "extension.txt"
 
 # What goes into the zip, beside the wheels. Everything else of the repository stays out.
-FOLDERS = ("addon", "inference", "operators", "panels", "retarget")
+FOLDERS = ("addon", "correct", "inference", "operators", "panels", "retarget")
+LEFT_OUT = ("__pycache__", ".*", "*.part")
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "README.md", "CHANGELOG.md")
 
 PYTHONS = ("3.11", "3.13")  # Blender 4.2 to 5.0, and 5.1 and later (and Debian's 4.3)
@@ -130,9 +131,7 @@ def stage(platforms: list[Platform], wheels: list[Path]) -> None:
     shutil.rmtree(STAGING, ignore_errors=True)
     (STAGING / "wheels").mkdir(parents=True)
     for name in FOLDERS:
-        shutil.copytree(
-            ROOT / name, STAGING / name, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.part")
-        )
+        shutil.copytree(ROOT / name, STAGING / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for name in FILES:
         if (ROOT / name).is_file():
             shutil.copy2(ROOT / name, STAGING / name)

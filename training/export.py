@@ -26,7 +26,7 @@ from ..inference import models
 from ..inference.lift import layout
 from ..inference.lift.network import FOLDER
 from .measure import measure
-from .model import Lift, ModelOptions
+from .model import CALM_FRAMES, Lift, ModelOptions
 from .motion_data import SHARED, MotionSet
 
 ROOT = Path(__file__).parents[1]
@@ -121,7 +121,7 @@ def main() -> None:
     layers = max(options.layers, options.side_layers)
     about = {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "halo_frames": layers * options.reach * layout.FRAMES_PER_TOKEN,
+        "halo_frames": layers * options.reach * layout.FRAMES_PER_TOKEN + CALM_FRAMES,
         "parameters": sum(p.numel() for p in model.parameters()),
         "differs_from_torch": difference,
         "model": options.to_dict(),

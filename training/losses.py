@@ -89,33 +89,40 @@ def tokens(inputs: Tensor) -> Tensor:
 
 
 def loss(
-    found: Prediction, truth: Batch, *, calm: float = 1.0, weights: Weights = Weights()
+    found: Prediction,
+    truth: Batch,
+    *,
+    calm: float = 1.0,
+    in_time: bool = True,
+    weights: Weights = Weights(),
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss, and its parts (unweighted) to print.
 
     `calm` multiplies what motion costs: a network that knows nothing yet would only learn
-    to stand still.
+    to stand still. `in_time`: False for windows too short to tell motion and contacts.
     """
     error = found.places - truth.places
     length = error.norm(dim=-1)
-    speed = error[:, 1:] - error[:, :-1]
     bones = (found.turns[:, :, _PARENTS] @ truth.offsets[:, None, 1:, :, None])[..., 0]
     chained = torch.einsum("jk,btkc->btjc", _CHAIN, bones)
     root_error = found.root - truth.root
-    root_speed = root_error[:, 1:] - root_error[:, :-1]
     parts = {
         "places": (length * _WEIGHT).mean(),
-        "speed": speed.abs().sum(-1).mean(),
-        "acceleration": (speed[:, 1:] - speed[:, :-1]).abs().sum(-1).mean(),
         "spread": _spread_loss(error.detach(), found.spreads),
         "turns": (found.turns - truth.turns).abs().mean(),
         "chained": (chained - truth.places).norm(dim=-1).mean(),
         "root": root_error.abs().sum(-1).mean()
         + 0.1 * _laplace(root_error[..., 2:].detach(), found.root_spread),
-        "root_speed": root_speed.abs().sum(-1).mean(),
         "up": (found.up - truth.up).norm(dim=-1).mean(),
-        "contacts": functional.binary_cross_entropy_with_logits(found.contacts, truth.contacts),
     }
+    if in_time:
+        speed = error[:, 1:] - error[:, :-1]
+        parts |= {
+            "speed": speed.abs().sum(-1).mean(),
+            "acceleration": (speed[:, 1:] - speed[:, :-1]).abs().sum(-1).mean(),
+            "root_speed": (root_error[:, 1:] - root_error[:, :-1]).abs().sum(-1).mean(),
+            "contacts": functional.binary_cross_entropy_with_logits(found.contacts, truth.contacts),
+        }
     total = torch.stack(
         [getattr(weights, name) * (calm if name in _MOTION else 1.0) * part for name, part in parts.items()]
     ).sum()

@@ -21,6 +21,7 @@ def measure(
     motion: MotionSet,
     *,
     windows: int = 192,
+    in_time: bool = True,
     variety: Variety = AS_RECORDED,
     seed: int = _SEED,
 ) -> dict[str, float]:
@@ -33,7 +34,7 @@ def measure(
     with torch.inference_mode():
         for _ in range(0, windows, 32):
             batch = data.batch(32, _FRAMES)
-            found = Prediction.of(model(tokens(batch.inputs)))
+            found = Prediction.of(model(tokens(batch.inputs), in_time=in_time))
             error = found.places - batch.places
             length = error.norm(dim=-1)
             acceleration = torch.diff(found.places, n=2, dim=1) - torch.diff(batch.places, n=2, dim=1)

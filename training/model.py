@@ -33,6 +33,7 @@ from ..inference.lift.layout import (
 )
 from ..inference.skeleton import PARENTS
 
+CALM_FRAMES = 4  # frames on each side that the last averaging sees
 _NEVER = -1e9  # attention score of a frame that must not be seen
 
 
@@ -40,15 +41,15 @@ _NEVER = -1e9  # attention score of a frame that must not be seen
 class ModelOptions:
     """Sizes. `side` is the width of the past and future encoders, 0 leaves them out."""
 
-    width: int = 384
-    layers: int = 4
+    width: int = 512
+    trunk: int = 3  # blocks that look at one token alone
+    layers: int = 2  # of the encoder of the whole window
     side: int = 192
-    side_layers: int = 2
+    side_layers: int = 1
     heads: int = 8
     reach: int = 16  # tokens that attention sees to each side
     joint_width: int = 48
     shortcut: bool = False  # ablation: let the current frame pass by the first layer
-    single: bool = False  # ablation: every token on its own, no time at all
 
     def to_dict(self) -> dict[str, int | bool]:
         return asdict(self)
@@ -57,13 +58,20 @@ class ModelOptions:
 class _Attention(nn.Module):
     """Self-attention over tokens at most `reach` apart, with a learnt bias for every distance."""
 
-    def __init__(self, width: int, heads: int, reach: int, *, sees: str) -> None:
+    def __init__(self, width: int, heads: int, reach: int, *, sees: str, averages: bool) -> None:
+        """averages: start as an average over the nearest tokens, whose features pass unchanged."""
         super().__init__()
         self.heads, self.reach, self.sees = heads, reach, sees
         self.enter = nn.Linear(width, 3 * width)
         self.leave = nn.Linear(width, width)
         # Heads start from near-sighted to far-sighted (ALiBi, Press et al., 2022).
         slope = torch.logspace(-1.5, 0.5, heads)[:, None]
+        if averages:
+            slope = torch.logspace(-0.3, 0.6, heads)[:, None]
+            with torch.no_grad():
+                self.enter.weight[: 2 * width].mul_(0.3)
+                self.enter.weight[2 * width :] = torch.eye(width)
+                self.leave.weight.copy_(torch.eye(width))
         distance = torch.arange(-reach, reach + 1).abs()[None]
         self.bias = nn.Parameter(-slope * distance)
 
@@ -81,8 +89,6 @@ class _Attention(nn.Module):
             seen = seen & ((away < 0) | ((away == 0) & (place == 0)[:, None]))
         elif self.sees == "future":
             seen = seen & ((away > 0) | ((away == 0) & (place == count - 1)[:, None]))
-        elif self.sees == "itself":
-            seen = away == 0
         bias = self.bias[:, (away + self.reach).clamp(0, 2 * self.reach)]
         return torch.where(seen, bias, torch.full_like(bias, _NEVER))
 
@@ -95,19 +101,33 @@ class _Attention(nn.Module):
         return out
 
 
+class _Shallow(nn.Module):
+    """Two linear layers and a way round them; starts by passing its input on."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.before = nn.LayerNorm(width)
+        self.grow, self.shrink = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        with torch.no_grad():
+            self.shrink.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.shrink(functional.silu(self.grow(self.before(x))))
+        return out
+
+
 class _Block(nn.Module):
     def __init__(self, width: int, heads: int, reach: int, *, sees: str, round_it: bool) -> None:
         super().__init__()
         self.round_it = round_it
         self.before = nn.LayerNorm(width)
-        self.attention = _Attention(width, heads, reach, sees=sees)
-        self.between = nn.LayerNorm(width)
-        self.grow, self.shrink = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.attention = _Attention(width, heads, reach, sees=sees, averages=not round_it)
+        self.after = _Shallow(width)
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.attention(self.before(x))
         x = x + mixed if self.round_it else mixed
-        out: Tensor = x + self.shrink(functional.silu(self.grow(self.between(x))))
+        out: Tensor = self.after(x)
         return out
 
 
@@ -115,8 +135,6 @@ class _Encoder(nn.Module):
     def __init__(self, options: ModelOptions, width: int, layers: int, *, sees: str) -> None:
         super().__init__()
         heads = max(1, options.heads * width // options.width)
-        if options.single:
-            sees = "itself"
         # Later layers of the past see the present of features that hold none of it.
         later = {"past": "past_and_now", "future": "future_and_now"}.get(sees, sees)
         self.blocks = nn.ModuleList(
@@ -125,7 +143,7 @@ class _Encoder(nn.Module):
                 heads,
                 options.reach,
                 sees=sees if k == 0 else later,
-                round_it=k > 0 or options.shortcut or options.single,
+                round_it=k > 0 or options.shortcut,
             )
             for k in range(layers)
         )
@@ -135,6 +153,30 @@ class _Encoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         out: Tensor = self.norm(x)
+        return out
+
+
+class _Calm(nn.Module):
+    """Every output averaged over the frames around it, with weights that it learns.
+
+    Two frames of a token and neighbouring tokens never quite agree: without it most of the
+    error of acceleration is this disagreement.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        away = torch.arange(-CALM_FRAMES, CALM_FRAMES + 1)
+        self.weight = nn.Parameter((-0.5 * (away / 1.5) ** 2).repeat(OUTPUTS, 1))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, T, OUTPUTS) to the same."""
+        count = frames.shape[1]
+        share = torch.softmax(self.weight, dim=1).T
+        first, last = frames[:, :1], frames[:, -1:]
+        padded = torch.cat([*[first] * CALM_FRAMES, frames, *[last] * CALM_FRAMES], dim=1)
+        out = padded[:, :count] * share[0]
+        for k in range(1, 2 * CALM_FRAMES + 1):
+            out = out + padded[:, k : k + count] * share[k]
         return out
 
 
@@ -189,7 +231,9 @@ class Lift(nn.Module):
         self.options = options
         width, side = options.width, options.side
         self.enter = nn.Linear(FRAMES_PER_TOKEN * INPUTS, width)
-        self.mix = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.trunk = nn.Sequential(
+            nn.SiLU(), *(_Shallow(width) for _ in range(options.trunk)), nn.LayerNorm(width)
+        )
         self.whole = _Encoder(options, width, options.layers, sees="all")
         if side:
             self.to_side = nn.Linear(width, side)
@@ -201,15 +245,29 @@ class Lift(nn.Module):
         self.rest_head = nn.Linear(width, FRAMES_PER_TOKEN * (2 * JOINTS + 8))
         self.up_head = nn.Linear(width, FRAMES_PER_TOKEN * 3)
         self.graph = _JointGraph(width, options.joint_width)
+        self.calm = _Calm()
         with torch.no_grad():  # start from small guesses: large ones cost the first minutes
             self.place_head.weight.mul_(0.1)
             self.rest_head.weight.mul_(0.1)
+            if side:  # the whole window leads at first
+                self.choose.weight.mul_(0.1)
+                self.choose.bias.copy_(torch.tensor([2.0, 0.0, 0.0]))
         self.register_buffer("not_pelvis", (torch.arange(JOINTS) > 0).float()[:, None])
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        x = self.enter(tokens)
-        x = x + self.mix(x)
-        features = self.whole(x)
+    def forward(self, tokens: Tensor, in_time: bool = True) -> Tensor:
+        """in_time: False leaves all of time out, as the first part of the training does."""
+        features = self.trunk(self.enter(tokens))
+        if in_time:
+            features = self._encoded(features)
+        features = features.float()
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            frames = self._heads(features)
+            if in_time:
+                frames = self.calm(frames)
+            return frames.reshape(*features.shape[:2], FRAMES_PER_TOKEN * OUTPUTS)
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        features: Tensor = self.whole(x)
         if self.options.side:
             aside = self.to_side(x)
             past, future = self.past(aside), self.future(aside)
@@ -219,11 +277,10 @@ class Lift(nn.Module):
                 + self.from_past(past) * share[..., 1:2]
                 + self.from_future(future) * share[..., 2:]
             )
-        features = features.float()
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-            return self._heads(features)
+        return features
 
     def _heads(self, features: Tensor) -> Tensor:
+        """(B, N, width) to frames (B, 2 N, OUTPUTS)."""
         batch, count, _ = features.shape
         places = self.place_head(features).view(batch, count, FRAMES_PER_TOKEN, JOINTS, 3) * self.not_pelvis
         rest = self.rest_head(features).view(batch, count, FRAMES_PER_TOKEN, -1)
@@ -235,5 +292,4 @@ class Lift(nn.Module):
         out = torch.cat(
             [places.flatten(3), spreads, turns.flatten(3), root, root_spread, contacts, up], dim=-1
         )
-        assert out.shape[-1] == OUTPUTS
-        return out.reshape(batch, count, FRAMES_PER_TOKEN * OUTPUTS)
+        return out.reshape(batch, count * FRAMES_PER_TOKEN, OUTPUTS)

@@ -33,15 +33,16 @@ class TrainOptions:
     """One run."""
 
     minutes: float = 170.0
-    # Frames of one window are much alike: poses and cameras are learnt from many short windows,
-    # motion from long ones in the last part.
+    # Frames of one window are much alike: poses and cameras are learnt from single tokens, how
+    # they follow each other from short windows, motion from long ones in the last part.
     batch: int = 2560  # frames
     short: int = 16
     long: int = 48
-    long_share: float = 0.4  # of the time
-    peak: float = 4.0e-4
+    alone_share: float = 0.35  # of the time, single tokens and no time in the network
+    long_share: float = 0.3  # of the time
+    peak: float = 8.0e-4
     warm_up: int = 150  # steps
-    decay: float = 0.8  # last share of the time in which the rate falls to nothing
+    decay: float = 0.9  # last share of the time in which the rate falls to nothing
     weight_decay: float = 0.02
     average: float = 0.998  # of the weights that are kept (exponential moving average)
     seed: int = 20
@@ -66,7 +67,7 @@ def calm(share: float) -> float:
     The gradient of the motion's error is ten times that of the places' and mostly noise: at
     full strength it is all that the network learns from.
     """
-    return 0.02 + 0.28 * min(1.0, max(0.0, (share - 0.6) / 0.3))
+    return 0.02 + 0.28 * min(1.0, max(0.0, (share - 0.7) / 0.2))
 
 
 def train(
@@ -93,6 +94,7 @@ def train(
         [{"params": decayed, "weight_decay": options.weight_decay}, {"params": level, "weight_decay": 0.0}],
         lr=options.peak,
         betas=(0.9, 0.98),
+        fused=True,
     )
     step, spent = 0, 0.0
     checkpoint = out / "checkpoint.pt"
@@ -121,11 +123,14 @@ def train(
         now = rate(options, step, share)
         for group in optimiser.param_groups:
             group["lr"] = now
+        in_time = share > options.alone_share
         frames = options.long if share > 1.0 - options.long_share else options.short
+        if not in_time:
+            frames = layout.FRAMES_PER_TOKEN
         batch = data.batch(options.batch // frames, frames)
         with torch.autocast(device, dtype=torch.bfloat16):
-            found = model(tokens(batch.inputs).to(device))
-        total, new = loss(Prediction.of(found.cpu()), batch, calm=calm(share))
+            found = model(tokens(batch.inputs).to(device), in_time=in_time)
+        total, new = loss(Prediction.of(found.cpu()), batch, calm=calm(share), in_time=in_time)
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -134,8 +139,7 @@ def train(
         # Early on the average follows quickly.
         keep = min(options.average, (1.0 + step) / (10.0 + step))
         with torch.no_grad():
-            for kept, fresh in zip(average.parameters(), model.parameters(), strict=True):
-                kept.lerp_(fresh, 1.0 - keep)
+            torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1.0 - keep)
         step += 1
         parts = {name: 0.98 * parts.get(name, value) + 0.02 * value for name, value in new.items()}
         spent = resumed + time.monotonic() - began
@@ -150,7 +154,7 @@ def train(
             _save(checkpoint, model, average, optimiser, step, spent)
             saved = time.monotonic()
         if held_out is not None and time.monotonic() - measured > options.measure_every_s:
-            figures = measure(average, held_out, windows=64)
+            figures = measure(average, held_out, windows=64, in_time=in_time)
             print({"step": step, **{k: round(v, 3) for k, v in figures.items()}}, flush=True)
             log.write(json.dumps({"step": step, "measured": figures}) + "\n")
             spent_measuring = time.monotonic()

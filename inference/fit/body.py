@@ -33,6 +33,7 @@ from .evidence import Evidence
 from .initial import LOG_SCALE_SIGMA, STATURE_SIGMA
 from .model_points import FOOT_ROWS, GROUPS, JOINT_GROUP, POINTS, scaled_rest
 from .smooth import second_difference
+from .world_frame import seen_by
 
 Array = NDArray[np.float64]
 
@@ -57,7 +58,10 @@ class BodyOptions:
 
 @dataclass(frozen=True)
 class BodyFit:
-    """Local rotations (T, 22, 3, 3), pelvis (T, 3) in the camera frame, log scales (10,)."""
+    """Local rotations (T, 22, 3, 3), pelvis (T, 3), log scales (10,).
+
+    In the camera frame, or in the world's where the evidence says how the camera moves.
+    """
 
     local: Array
     pelvis: Array
@@ -234,12 +238,17 @@ class _Problem:
         return points, jacobian, scale_jacobian, world
 
     def _add_picture(self, add: _Add, points: Array, jacobian: Array, scale_jacobian: Array) -> float:
+        camera = self.evidence.camera
+        if camera is not None:
+            points = seen_by(camera, points)
         depth = np.maximum(points[..., 2:], 0.1)
         flat = points[..., :2] / depth
         residual = flat - self.evidence.normalised
         project = np.zeros((*points.shape[:2], 2, 3))
         project[..., 0, 0] = project[..., 1, 1] = 1.0 / depth[..., 0]
         project[..., :, 2] = -flat / depth
+        if camera is not None:
+            project = project @ np.swapaxes(camera[:, None, :3, :3], -1, -2)
         weight, cost = self._robust(residual / self.point_sigma[..., None], self.evidence.weight)
         weight = weight / self.point_sigma**2
         _add_rows(add, project @ jacobian, project @ scale_jacobian, residual, weight)

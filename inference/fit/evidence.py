@@ -51,6 +51,9 @@ class Evidence:
     facing: Array  # (T, 3, 3, 3)
     facing_weight: Array  # (T, 3)
     standing: Array  # (T, 4) 0 to 1: heels and toes (`FOOT_KEYPOINTS`) that stand still in the picture
+    # World from camera (T, 4, 4), metres, where the camera moves: `relative`, `facing` and `standing`
+    # are the world's then, see `world_frame`. None: a camera that stands still is the world.
+    camera: Array | None = None
 
 
 def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Array) -> Evidence:

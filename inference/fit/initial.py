@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from ..lift.network import Lifted
 from ..skeleton import INDEX, rest_joints
 from .evidence import Evidence
 from .model_points import GROUPS, POINTS, scaled_rest, stature
+from .world_frame import placed, turned_back
 
 Array = NDArray[np.float64]
 
@@ -76,7 +79,10 @@ def size(evidence: Evidence, *, height_m: float | None) -> float:
 
 
 def translation(evidence: Evidence, local: Array, rest: Array) -> Array:
-    """Pelvis (T, 3) in the camera frame: the depth at which the posed points fall on the 2D ones."""
+    """Pelvis (T, 3): the depth at which the posed points fall on the 2D ones."""
+    if evidence.camera is not None:
+        still = replace(evidence, camera=None)
+        return placed(evidence.camera, translation(still, turned_back(evidence.camera, local), rest))
     joints, world = forward(local, np.zeros((len(local), 3)), rest)
     points = POINTS.posed(joints, world, POINTS.offset)
     target, weight = evidence.normalised, evidence.weight

@@ -26,6 +26,7 @@ from .face import fit_jaw
 from .hands import fit_hand
 from .lifted import LiftTrust, joint_sigma, with_lift
 from .model_points import scaled_rest, stature
+from .world_frame import CameraMotion, in_world, seen_by, turned_back
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -53,7 +54,7 @@ class FitResult:
     rest_joints: Array  # (55, 3)
     joints: Array  # (T, 55, 3)
     sigma: Array  # (T, 55) metres
-    standing: Array  # (T, 4) 0 to 1: heels and toes that stand still in the picture
+    standing: Array  # (T, 4) 0 to 1: heels and toes that stand still
     up: Array  # (T, 3) against gravity as the lift network sees it; the surer, the nearer to length 1
 
 
@@ -64,12 +65,14 @@ def solve(
     points3d: Floats,
     camera_K: Array,
     options: FitOptions = FitOptions(),
+    motion: CameraMotion | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> FitResult:
     """Solve T frames of one person: keypoints (T, 133, 3), points3d (T, 133, 3), increasing time_s (T,).
 
-    `progress` is told the frames done and their total; `check` is called often and may
+    `motion` is how the camera moves; without it, it stands still. The result is in the camera
+    frame either way. `progress` is told the frames done and their total; `check` is called often and may
     raise (Cancelled) to stop.
     """
     count = len(time_s)
@@ -78,6 +81,8 @@ def solve(
     lifted = lift(time_s=time_s, keypoints=keypoints, camera_K=camera_K, check=check)
     log_scale = initial.proportions(lifted, size=size)
     evidence = with_lift(evidence, lifted, log_scale, options.trust)
+    if motion is not None:
+        evidence = in_world(evidence, motion)
     best = _best_seen(evidence)
     trial = _fit(_part(evidence, best), log_scale, options, check, free_scale=True)
     # What the view did not show must not run away: a person from the side has no hip width.
@@ -102,6 +107,12 @@ def solve(
         done = window.stop
         progress(done, count)
 
+    if motion is not None:
+        body = replace(
+            body,
+            local=turned_back(motion.camera, body.local),
+            pelvis=seen_by(motion.camera, body.pelvis[:, None])[:, 0],
+        )
     certainty = keypoints[..., 2].astype(np.float64)
     poses = np.zeros((count, JOINT_COUNT, 3))
     for block in in_blocks(count):
@@ -162,7 +173,7 @@ def _fit(
 def _part(evidence: Evidence, window: slice) -> Evidence:
     return replace(
         evidence,
-        **{name: getattr(evidence, name)[window] for name in Evidence.__dataclass_fields__},
+        **{name: value[window] for name, value in vars(evidence).items() if value is not None},
     )
 
 

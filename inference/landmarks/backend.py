@@ -31,7 +31,9 @@ class MediapipeBackend:
 
     name = "mediapipe"
 
-    def __init__(self, *, threads: int = 2) -> None:
+    def __init__(self, *, threads: int = 2, hands: bool = True, face: bool = True) -> None:
+        """hands, face: whether they are looked for; a body without them is found in less time."""
+        self._wants_hands, self._wants_face = hands, face
         self._detector = PersonDetector(threads=threads)
         self._pose = PoseNetwork(threads=threads)
         self._hands = HandNetworks(threads=threads)
@@ -52,8 +54,13 @@ class MediapipeBackend:
         pose = self._pose(picture, state.pose)
         if pose is None:
             return None
-        hands, state = self._find_hands(picture, pose, replace(state, pose=pose.next_roi))
-        face, state = self._find_face(picture, pose, state)
+        state = replace(state, pose=pose.next_roi)
+        hands: list[Hand | None] = [None, None]
+        face: Face | None = None
+        if self._wants_hands:
+            hands, state = self._find_hands(picture, pose, state)
+        if self._wants_face:
+            face, state = self._find_face(picture, pose, state)
         return assemble(pose, hands, face, size=(picture.width, picture.height)), state
 
     def pack(self, state: PersonState) -> dict[str, NDArray[Any]]:

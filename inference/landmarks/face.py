@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The face: MediaPipe's face_detection_short_range (128) and face_landmark (192, 468 points).
+"""The face: MediaPipe's face_detection_short_range (128) and face_landmark (192, 468 points); eyes by `iris`.
 
 The detector looks only around the head that the body has, and only when the face was lost;
 otherwise the region follows the face's own points, moved along with the body's nose.
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from ..models import embedded, session
 from . import anchors
 from .crop import Picture, Roi, planes, upright_angle
+from .face_points import COUNT, LEFT_EYE_PART, LIDS_LEFT, LIDS_RIGHT, MESH, MESH_PART, RIGHT_EYE_PART
+from .iris import IrisNetwork
 from .pose import NOSE, Pose
 
 DETECTOR_SIDE = 128
@@ -48,6 +50,7 @@ class Face:
 
     points: NDArray[np.float64]  # (68, 2) pixels
     metres: NDArray[np.float64]  # (68, 3) camera axes, origin in the middle of the points
+    mesh: NDArray[np.float64]  # (204, 3) as `metres`, the points of `face_points`; NaN: an eye not seen
     presence: float  # 0 to 1: that a face is there
     next_roi: Roi  # where to look in the next frame
 
@@ -61,6 +64,7 @@ class FaceNetworks:
         self._detector = session(embedded("face_detection"), threads=threads)
         self._landmark = session(embedded("face_landmark"), threads=threads)
         self._detector_input = self._detector.get_inputs()[0].name
+        self._iris = IrisNetwork(threads=threads)
         self._landmark_input = self._landmark.get_inputs()[0].name
         self._anchors = anchors.grid(DETECTOR_SIDE, (8, 16, 16, 16))
 
@@ -93,10 +97,25 @@ class FaceNetworks:
         points = roi.to_image(mesh, SIDE)
         turned = roi.turn(mesh)
         corners = turned[_LEFT_EYE_CORNER] - turned[_RIGHT_EYE_CORNER]
-        metres = turned[IBUG] * (_EYE_CORNERS_M / max(float(np.linalg.norm(corners)), 1e-6))
+        scale = _EYE_CORNERS_M / max(float(np.linalg.norm(corners)), 1e-6)
+        middle = turned[IBUG].mean(axis=0)
+        metres = (turned - middle) * scale
+        kept = np.empty((COUNT, 3))
+        kept[MESH_PART] = metres[MESH]
+        for part, lids, eye in zip(
+            (RIGHT_EYE_PART, LEFT_EYE_PART),
+            (LIDS_RIGHT, LIDS_LEFT),
+            self._iris(picture, points),
+            strict=True,
+        ):
+            kept[part, :2] = (eye - points[IBUG].mean(axis=0)) * (scale * SIDE / roi.size)
+            # The graph's own depth is in pixels of an eye; the mesh has lids, and an iris lies between them.
+            kept[part, 2] = np.append(metres[lids, 2], np.full(5, metres[lids, 2].mean()))
+        kept[np.isnan(kept[:, 0])] = np.nan
         return Face(
             points=points[IBUG],
-            metres=metres - metres.mean(axis=0),
+            metres=metres[IBUG],
+            mesh=kept,
             presence=float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60)))),
             next_roi=_around(points),
         )

@@ -37,6 +37,9 @@ class PersonLandmarks(Protocol):
     def points3d(self) -> NDArray[np.float32]: ...  # (133, 3)
 
     @property
+    def face(self) -> NDArray[np.float16]: ...  # (204, 3) see `landmarks.face_points`; NaN where not seen
+
+    @property
     def box(self) -> NDArray[np.floating[Any]]: ...  # (4,) x0, y0, x1, y1 pixels
 
     @property

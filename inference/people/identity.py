@@ -10,6 +10,7 @@ them (a minimum-cost assignment, as in network-flow tracking).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -93,6 +94,22 @@ def persons(sightings: Sightings) -> list[Ints]:
     if not kept and longest * step >= min(MIN_S, 0.5 * float(np.ptp(sightings.time_s) + step)):
         kept = [max(rows, key=len)]  # a take of a few frames
     return sorted(kept, key=lambda r: -float(sightings.size[r].sum()))
+
+
+def picked(sightings: Sightings, people: Sequence[Ints], frame: int, x: float, y: float) -> Ints:
+    """The rows of the person of `people` who is at x, y (pixels) in a video frame, or was last or is next.
+
+    Who is not in the picture then may still be meant: the tracker lost them, or the click was on
+    another frame. Being away in time counts as much as being away in place: a second for a body's size.
+    """
+
+    def away(rows: Ints) -> float:
+        distance = np.linalg.norm(sightings.centre[rows] - (x, y), axis=1) / sightings.size[rows]
+        return float((distance + np.abs(sightings.time_s[rows] - clicked_s)).min())
+
+    clicked_s = float(np.interp(frame, sightings.frame, sightings.time_s))
+
+    return min(people, key=away)
 
 
 def _ghost(sightings: Sightings, rows: Ints, other: Ints) -> bool:

@@ -61,3 +61,5 @@ def _apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 def _forget(person: PersonLandmarks, points: slice) -> None:
     person.keypoints[points, 2] = 0.0
     person.points3d[points] = np.nan
+    if points == wholebody.FACE:
+        person.face[:] = np.nan

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import wholebody
+from ..landmarks.face_points import COUNT as FACE_COUNT
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class TrackLandmarks:
     keypoints: NDArray[np.float32]  # (N, 133, 3) pixels and certainty
     points3d: NDArray[np.float32]  # (N, 133, 3) metres, see `wholebody`
     box: NDArray[np.float32]  # (N, 4) x0, y0, x1, y1 pixels
+    # (N, 204, 3) see `landmarks.face_points`; NaN where not seen, None if nobody kept it
+    face: NDArray[np.float16] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.frame)
@@ -30,6 +33,8 @@ class TrackLandmarks:
             "points3d": (count, wholebody.COUNT, 3),
             "box": (count, 4),
         }
+        if self.face is not None:
+            shapes["face"] = (count, FACE_COUNT, 3)
         for name, shape in shapes.items():
             got: Any = getattr(self, name).shape
             if got != shape:

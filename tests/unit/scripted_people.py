@@ -16,6 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from rotocap.inference.landmarks.face_points import COUNT as FACE_POINTS
+
 WIDTH, HEIGHT = 320, 240
 _BITS, _CELL = 12, 8
 
@@ -44,6 +46,7 @@ class Actor:
 class Landmarks:
     keypoints: np.ndarray
     points3d: np.ndarray
+    face: np.ndarray
     box: np.ndarray
     score: float
 
@@ -69,7 +72,8 @@ def figure(place: Place, *, frame: int, jitter: float = 0.0, seed: int = 0) -> L
     points3d = np.full((133, 3), np.nan, np.float32)
     points3d[:23, :2], points3d[:23, 2] = body * 1.7, 0.0
     box = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)]).astype(np.float32)
-    return Landmarks(keypoints, points3d, box, 0.95)
+    face = np.full((FACE_POINTS, 3), np.nan, np.float16)
+    return Landmarks(keypoints, points3d, face, box, 0.95)
 
 
 def picture(actors: list[Actor], frame: int) -> np.ndarray:

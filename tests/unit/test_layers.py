@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-LAYERS = ("inference", "retarget", "addon", "operators", "panels", "cli", "tools", "training")
+LAYERS = ("inference", "retarget", "correct", "addon", "operators", "panels", "cli", "tools", "training")
 
 # Which parts of the project a folder may import beside itself; a folder that is not named
 # may import all. "" is the root's own __init__.py.
@@ -21,8 +21,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "": ("addon",),
     "inference": (),
     "retarget": ("inference.sequence", "inference.skeleton", "inference.kinematics", "inference.errors"),
-    "addon": ("inference", "retarget"),
-    "operators": ("inference", "retarget", "addon"),
+    "correct": ("inference.sequence", "inference.skeleton", "inference.kinematics", "inference.errors"),
+    "addon": ("inference", "retarget", "correct"),
+    "operators": ("inference", "retarget", "correct", "addon"),
     "panels": ("addon",),
     "training": ("inference", "retarget.bvh"),
 }
@@ -35,6 +36,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "": (),
     "inference": ("numpy", "scipy", "cv2", "onnxruntime", "tomli_w"),
     "retarget": ("numpy", "scipy"),
+    "correct": ("numpy", "scipy"),
     "addon": (*BLENDER, "numpy", "scipy", "cv2", "tomli_w"),
     "operators": (*BLENDER, "numpy"),
     "panels": BLENDER,
@@ -151,6 +153,7 @@ PLANTED = [
     ("inference/a.py", "from ..retarget import solve", "inference may not import retarget.solve"),
     ("inference/a.py", "from .. import addon", "inference may not import addon"),
     ("retarget/a.py", "from ..inference.capture import capture", "retarget may not import inference.capture"),
+    ("correct/a.py", "from ..retarget import ik", "correct may not import retarget.ik"),
     ("addon/a.py", "from ..operators import capture", "addon may not import operators.capture"),
     ("panels/a.py", "from ..inference.take import Take", "panels may not import inference.take.Take"),
     ("operators/a.py", "from ..panels.sidebar import P", "operators may not import panels.sidebar.P"),

@@ -26,6 +26,7 @@ NAMES = {
     "hand_recrop": (256, {"crop": (4,)}),
     "face_landmark": (192, {"landmarks": (1404,), "presence": (1,)}),
     "face_detection": (128, {"boxes": (896, 16), "scores": (896, 1)}),
+    "iris_landmark": (64, {"contour": (213,), "iris": (15,)}),
 }
 
 

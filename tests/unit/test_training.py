@@ -27,7 +27,7 @@ from rotocap.training.model import Lift, ModelOptions  # noqa: E402
 from rotocap.training.motion_data import MotionSequence, MotionSet  # noqa: E402
 from rotocap.training.synthesis import AS_RECORDED, Synthesis, Variety  # noqa: E402
 
-SMALL = ModelOptions(width=64, layers=2, side=32, side_layers=1, heads=4, joint_width=8)
+SMALL = ModelOptions(width=64, trunk=1, layers=2, side=32, side_layers=1, heads=4, joint_width=8)
 PERFECT = Variety(
     mirrored=0.0, mixed_halves=0.0, offsets=0.0, tempo=0.0, cut_off=0.0, focal_error=0.0, errors=False
 )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a pixel of the video lies in a viewport that looks through the camera, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The video's picture in a region: one scale, no turn."""
+
+    size: tuple[int, int]  # pixels of the video, width and height
+    centre: tuple[float, float]  # of the picture, in the region
+    scale: float  # pixels of the region for one of the video
+
+    def to_region(self, points: Floats) -> Floats:
+        """Pixels (..., 2) of the video, y down, as pixels of the region, y up."""
+        middle = (np.asarray(self.size) - 1) / 2
+        return np.asarray(
+            (points[..., :2] - middle) * np.array([self.scale, -self.scale]) + self.centre, dtype=np.float32
+        )
+
+    def from_region(self, x: float, y: float) -> tuple[float, float]:
+        """The video's pixel under a place in the region, as under the mouse."""
+        return (
+            (x - self.centre[0]) / self.scale + (self.size[0] - 1) / 2,
+            (self.size[1] - 1) / 2 - (y - self.centre[1]) / self.scale,
+        )
+
+
+def camera_of(space: bpy.types.SpaceView3D, scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The camera that a viewport looks through; None if it does not look through one."""
+    region_3d = space.region_3d
+    if region_3d is None or region_3d.view_perspective != "CAMERA":
+        return None
+    camera = space.camera if space.use_local_camera else scene.camera
+    return camera if camera is not None and camera.type == "CAMERA" else None
+
+
+def picture_in(
+    region: bpy.types.Region,
+    region_3d: bpy.types.RegionView3D,
+    camera: bpy.types.Object,
+    scene: bpy.types.Scene,
+    size: tuple[int, int],
+) -> Picture | None:
+    """The picture of so many pixels, fitted into the camera's frame; None if the frame is nowhere."""
+    corners = [
+        location_3d_to_region_2d(region, region_3d, camera.matrix_world @ corner)
+        for corner in camera.data.view_frame(scene=scene)
+    ]
+    if any(corner is None for corner in corners):
+        return None
+    frame = np.array([(corner.x, corner.y) for corner in corners])
+    low, high = frame.min(axis=0), frame.max(axis=0)
+    scale = float(((high - low) / np.asarray(size)).min())
+    if scale <= 0.0:
+        return None
+    centre = 0.5 * (low + high)
+    return Picture(size, (float(centre[0]), float(centre[1])), scale)

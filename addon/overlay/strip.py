@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doubt of every performance as a strip along the timeline: what is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import captured
+from ..captured import Captured
+from ..scene_from_take import scene_fps
+from . import shapes
+from .shapes import Shapes
+
+Floats = NDArray[np.floating[Any]]
+
+_HEIGHT, _SPACE = 5.0, 1.0  # pixels at a scale of one
+_SCROLLER = 14.0  # pixels at the bottom that Blender's scroll bar takes
+_SHADES = 24  # doubts are drawn in so many steps: neighbours of one shade are one box
+
+_drawn: dict[tuple[Any, ...], Shapes] = {}  # what was drawn last, and would be again
+
+
+def shapes_of(context: bpy.types.Context, region: bpy.types.Region) -> Shapes:
+    """The strips of all performances that are shown, in pixels of a region that has frames along x."""
+    scene = context.scene
+    settings = scene.rotocap
+    if not settings.see.strip or not len(settings.performances):
+        return shapes.EMPTY
+    pixel = context.preferences.system.ui_scale
+    to_region = region.view2d.view_to_region
+    x0, x1 = (float(to_region(frame, 0.0, clip=False)[0]) for frame in (0.0, 10000.0))
+    fps, limit = scene_fps(scene), settings.see.doubtful
+    parts = []
+    bottom = (_SCROLLER + _SPACE) * pixel
+    for entry in settings.performances:
+        if not entry.visible:
+            continue
+        data = captured.of(entry)
+        if data is None:
+            continue
+        key = (id(data), x0, x1, region.width, bottom, fps, limit, tuple(entry.colour), pixel)
+        if key not in _drawn:
+            if len(_drawn) > 64:
+                _drawn.clear()
+            _drawn[key] = strip(
+                data, x0=x0, slope=(x1 - x0) / 10000.0, width=region.width, bottom=bottom, fps=fps,
+                limit=limit, colour=np.asarray(entry.colour[:]), pixel=pixel,
+            )  # fmt: skip
+        parts.append(_drawn[key])
+        bottom += (_HEIGHT + _SPACE) * pixel
+    return shapes.together(parts)
+
+
+def strip(
+    data: Captured,
+    *,
+    x0: float,
+    slope: float,
+    width: int,
+    bottom: float,
+    fps: float,
+    limit: float,
+    colour: Floats,
+    pixel: float = 1.0,
+) -> Shapes:
+    """One performance's strip: its doubt in every pixel column, the worst of the frames that fall there.
+
+    x0: where frame 0 lies, and slope the pixels a frame. A box in the person's colour comes before it.
+    """
+    half = 0.5 * max(data.step_s * fps, 1.0)  # a row is shown until the next one
+    frames = data.scene_frames(fps)
+    left = np.floor(x0 + slope * (frames - half)).astype(np.int64)
+    right = np.maximum(np.ceil(x0 + slope * (frames + half)).astype(np.int64), left + 1)
+    inside = (right > 0) & (left < width)
+    if not inside.any():
+        return shapes.EMPTY
+    worst = np.full(width, -1.0)
+    _raise_to(worst, np.clip(left[inside], 0, width), np.clip(right[inside], 0, width), data.doubt[inside])
+    # Neighbouring columns of one shade are one box.
+    shade = np.where(worst < 0.0, -1, np.minimum(worst / (2.0 * limit), 1.0) * (_SHADES - 1)).astype(int)
+    starts = np.flatnonzero(np.concatenate([[True], shade[1:] != shade[:-1]]))
+    ends = np.append(starts[1:], width)
+    seen = shade[starts] >= 0
+    starts, ends = starts[seen], ends[seen]
+    colours = np.ones((len(starts), 4), np.float32)
+    colours[:, :3] = shapes.doubt_colours(shade[starts] * (2.0 * limit / (_SHADES - 1)), limit)
+    colours[:, 3] = 0.9
+    heights = (bottom, bottom + _HEIGHT * pixel)
+    x = np.stack([starts, ends], axis=-1).astype(np.float64)
+    first = float(x[0, 0])
+    tab = np.array([[first - 5.0 * pixel, first - 1.0 * pixel]])
+    return shapes.together(
+        [shapes.boxes(tab, heights, np.array([[*colour, 1.0]])), shapes.boxes(x, heights, colours)]
+    )
+
+
+def forget() -> None:
+    _drawn.clear()
+
+
+def _raise_to(worst: Floats, left: Floats, right: Floats, values: Floats) -> None:
+    """Let worst (W,) be at least values (N,) in the columns from left (N,) up to right (N,)."""
+    longest = int((right - left).max())
+    for step in range(longest):  # one column where many frames share it, some where a frame is wide
+        covered = left + step < right
+        np.maximum.at(worst, left[covered] + step, values[covered])

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Points, skeleton and ghost in the 3D viewport: what is drawn, from what the take says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...inference.skeleton import BODY_JOINT_COUNT, PARENTS
+from ...inference.wholebody import FACE
+from .. import captured
+from ..captured import Captured
+from ..performance_properties import RotocapPerformance
+from ..performances import CAMERA_TAKE
+from . import shapes
+from .picture import Picture, camera_of, picture_in
+from .shapes import Shapes
+
+Floats = NDArray[np.floating[Any]]
+
+_SEEN = 0.1  # certainty below which a point is not drawn
+_UNSURE = 0.15  # metres: a joint this unsure is at its palest
+_LARGE = 350.0  # pixels of a body in the region, from which on points are of their full size
+_BLACK = np.array([0.0, 0.0, 0.0], np.float32)
+_EDGES = np.array([(parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0])
+# Bones of the body are drawn thicker than those of fingers, jaw and eyes.
+_COARSE = _EDGES[:, 1] < BODY_JOINT_COUNT
+_FINE_POINTS = np.arange(133) >= FACE.start
+
+
+def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.types.SpaceView3D) -> Shapes:
+    """Everything that is drawn in a viewport now, in pixels of its region."""
+    scene = context.scene
+    settings = scene.rotocap
+    see, ghost = settings.see, settings.see.ghost != "none"
+    camera = camera_of(space, scene) if see.overlay and (see.points or see.skeleton) else None
+    if camera is None and not ghost:
+        return shapes.EMPTY
+    parts: list[Shapes] = []
+    pixel = context.preferences.system.ui_scale
+    for entry in settings.performances:
+        if not entry.visible:
+            continue
+        there = captured.row_of(entry, scene)
+        if there is None:
+            continue
+        data, row = there
+        if ghost:
+            parts += _ghost(entry, data, row, see, region, space.region_3d, pixel)
+        if camera is None or not _is_behind(camera, entry):
+            continue
+        picture = picture_in(region, space.region_3d, camera, scene, data.size)
+        if picture is None:
+            continue
+        size = pixel * smaller(data, row, picture, pixel)
+        if see.skeleton:
+            parts += skeleton(data, row, picture, colour=entry.colour, see=see, pixel=size)
+        if see.points:
+            parts += points(data, row, picture, colour=entry.colour, see=see, pixel=size)
+    return shapes.together(parts)
+
+
+def smaller(data: Captured, row: int, picture: Picture, pixel: float) -> float:
+    """By how much points and bones are smaller than usual, 0.4 to 1: people in the distance are small."""
+    joints = data.joints[row, :BODY_JOINT_COUNT]
+    if not np.isfinite(joints).all():
+        return 1.0
+    height = picture.scale * float(np.ptp(joints, axis=0).max()) / pixel
+    return float(np.clip(height / _LARGE, 0.4, 1.0))
+
+
+def points(
+    data: Captured, row: int, picture: Picture, *, colour: Floats, see: Any, pixel: float
+) -> list[Shapes]:
+    """The points that were found: filled discs with a dark rim, paler the less sure they are."""
+    found = data.keypoints[row]
+    shown = found[:, 2] > _SEEN
+    if not see.fine:
+        shown &= ~_FINE_POINTS
+    found, fine = found[shown], _FINE_POINTS[shown]
+    sure = np.clip(found[:, 2], 0.0, 1.0)
+    colours = np.empty((len(found), 4), np.float32)
+    colours[:, :3] = (
+        shapes.doubt_colours(1.0 - sure, 0.5) if see.colour_by == "certainty" else np.asarray(colour[:])
+    )
+    colours[:, 3] = 0.25 + 0.75 * sure
+    radius = np.where(fine, 1.4, 3.4) * pixel
+    rims = colours.copy()
+    rims[:, :3] = _BLACK
+    places = picture.to_region(found)
+    return [shapes.discs(places, radius + pixel, rims), shapes.discs(places, radius, colours)]
+
+
+def skeleton(
+    data: Captured, row: int, picture: Picture, *, colour: Floats, see: Any, pixel: float
+) -> list[Shapes]:
+    """The captured skeleton as the camera sees it."""
+    return _bones(
+        picture.to_region(data.joints[row]),
+        data.sigma[row],
+        colour=colour,
+        see=see,
+        pixel=pixel,
+        strength=1.0,
+    )
+
+
+def _bones(
+    joints: Floats, sigma: Floats, *, colour: Floats, see: Any, pixel: float, strength: float
+) -> list[Shapes]:
+    """Bones between joints (55, 2) of the region, which may be NaN, paler the less sure they are."""
+    ends = joints[_EDGES]
+    shown = np.isfinite(ends).all(axis=(1, 2))
+    if not see.fine:
+        shown = shown & _COARSE
+    ends, edges = ends[shown], _EDGES[shown]
+    colours = np.empty((len(ends), 2, 4), np.float32)
+    if see.colour_by == "certainty":
+        colours[..., :3] = shapes.doubt_colours(sigma[edges], see.doubtful)
+        colours[..., 3] = 1.0
+    else:
+        colours[..., :3] = np.asarray(colour[:])
+        colours[..., 3] = np.clip(1.15 - sigma[edges] / _UNSURE, 0.25, 1.0)
+    colours[..., 3] *= strength
+    width = np.where(_COARSE[shown], 3.0, 1.5) * pixel
+    rims = colours.copy()
+    rims[..., :3] = _BLACK
+    rims[..., 3] *= 0.6
+    return [shapes.strokes(ends, width + 2.0 * pixel, rims), shapes.strokes(ends, width, colours)]
+
+
+def _ghost(
+    entry: RotocapPerformance,
+    data: Captured,
+    row: int,
+    see: Any,
+    region: bpy.types.Region,
+    region_3d: bpy.types.RegionView3D,
+    pixel: float,
+) -> list[Shapes]:
+    """The raw capture in the scene, where the armature stands, seen through everything."""
+    places = np.ones((data.places.shape[1], 4))
+    places[:, :3] = data.places[row]
+    if see.ghost == "beside":
+        places[:, 0] += see.ghost_distance
+    if entry.armature is not None and entry.collection is not None:
+        places = places @ np.array(entry.armature.matrix_world).T
+    clip = places @ np.array(region_3d.perspective_matrix).T
+    depth = np.where(clip[:, 3:] > 1e-3, clip[:, 3:], np.nan)
+    joints = (0.5 + 0.5 * clip[:, :2] / depth) * np.array([region.width, region.height])
+    return _bones(joints, data.sigma[row], colour=entry.colour, see=see, pixel=pixel, strength=0.7)
+
+
+def _is_behind(camera: bpy.types.Object, entry: RotocapPerformance) -> bool:
+    """Whether an entry's video is behind a camera. One that does not say which it shows, shows them all."""
+    return bool(camera.get(CAMERA_TAKE, entry.take) == entry.take)
