@@ -22,6 +22,7 @@ from .. import models
 from ..errors import ModelError
 from ..skeleton import DATA
 from . import layout
+from .mirror import mirrored_inputs, mirrored_outputs
 from .normalise import HALO, normalise
 from .points import KEYPOINTS
 
@@ -168,8 +169,11 @@ def _decoded(network: _Network, points: Array, certainty: Array, check: Callable
         odd = len(inputs) % layout.FRAMES_PER_TOKEN
         if odd:  # half a token: the last frame stands still
             inputs = np.concatenate([inputs, inputs[-1:]])
-        tokens = inputs.reshape(1, -1, layout.FRAMES_PER_TOKEN * layout.INPUTS)
-        out = network.run(tokens).reshape(-1, layout.OUTPUTS)[: len(normal.inputs)]
+        # Asked twice, the second time in a mirror: the two err differently.
+        twice = np.stack([inputs, mirrored_inputs(inputs)])
+        tokens = twice.reshape(2, -1, layout.FRAMES_PER_TOKEN * layout.INPUTS)
+        plain, mirrored = network.run(tokens).reshape(2, -1, layout.OUTPUTS)
+        out = (0.5 * (plain + mirrored_outputs(mirrored)))[: len(normal.inputs)]
         inner = slice(kept.start - window.start, kept.stop - window.start)
         parts.append(
             _in_camera(out[inner].astype(np.float64), normal.camera_from_virtual[inner], normal.spread[inner])

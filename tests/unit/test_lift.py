@@ -13,7 +13,7 @@ from rotocap.inference.lift.network import lift
 from rotocap.inference.lift.normalise import normalise
 from rotocap.inference.lift.points import KEYPOINTS, MIRROR_POINTS, POINT_NAMES
 from rotocap.inference.lift.surface import ANCHORS, CARRIERS, OFFSETS
-from rotocap.inference.skeleton import INDEX, rest_joints
+from rotocap.inference.skeleton import INDEX, MIRROR, rest_joints
 
 K = np.array([[1000.0, 0.0, 640.0], [0.0, 1000.0, 360.0], [0.0, 0.0, 1.0]])
 FACING_CAMERA = matrix_from_axis_angle(np.array([np.pi, 0.0, 0.0]))
@@ -151,6 +151,23 @@ def test_where_in_the_picture_and_how_far_does_not_change_the_body() -> None:
 def test_left_and_right_points_and_places_mirror_each_other() -> None:
     np.testing.assert_array_equal(MIRROR_POINTS[MIRROR_POINTS], np.arange(len(POINT_NAMES)))
     np.testing.assert_allclose(OFFSETS[MIRROR_POINTS], OFFSETS * (-1.0, 1.0, 1.0))
+
+
+def test_the_mirrored_video_gives_the_mirrored_body() -> None:
+    time_s, keypoints, _ = waving(1.0)
+    mirrored = np.zeros_like(keypoints)
+    mirrored[:, KEYPOINTS] = keypoints[:, KEYPOINTS[MIRROR_POINTS]]
+    mirrored[..., 0] = 2.0 * K[0, 2] - mirrored[..., 0]
+    plain = lift(time_s=time_s, keypoints=keypoints, camera_K=K)
+    other = lift(time_s=time_s, keypoints=mirrored, camera_K=K)
+    flip = np.array([-1.0, 1.0, 1.0])
+    joints = list(MIRROR[:22])
+    np.testing.assert_allclose(other.places, plain.places[:, joints] * flip, atol=1e-4)
+    np.testing.assert_allclose(other.world, plain.world[:, joints] * flip[:, None] * flip, atol=1e-3)
+    np.testing.assert_allclose(other.along, plain.along[:, joints], atol=1e-4)
+    np.testing.assert_allclose(other.pelvis, plain.pelvis * flip, atol=1e-3)
+    np.testing.assert_allclose(other.contact, plain.contact[:, [2, 3, 0, 1]], atol=1e-4)
+    np.testing.assert_allclose(other.up, plain.up * flip, atol=1e-4)
 
 
 def test_a_damaged_network_is_refused(tmp_path) -> None:
