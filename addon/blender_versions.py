@@ -55,6 +55,22 @@ def set_strip_slot(strip: bpy.types.NlaStrip, slot: object | None) -> None:
         strip.action_slot = slot
 
 
+def copy_strip_action(strip: bpy.types.NlaStrip) -> None:
+    """Let an NLA strip play a copy of its Action, with the slot that it plays."""
+    identifier = strip.action_slot.identifier if SLOTS and strip.action_slot is not None else None
+    strip.action = strip.action.copy()
+    if identifier is not None:
+        strip.action_slot = strip.action.slots.get(identifier)
+
+
+def copy_active_action(animation: bpy.types.AnimData) -> None:
+    """Let `animation` play a copy of its active Action, with the slot that it plays."""
+    identifier = animation.action_slot.identifier if SLOTS and animation.action_slot is not None else None
+    animation.action = animation.action.copy()
+    if identifier is not None:
+        animation.action_slot = animation.action.slots.get(identifier)
+
+
 def give_action(animation: bpy.types.AnimData, channels: Channels) -> None:
     """Let `animation` play a new Action itself, not by way of an NLA track."""
     animation.action = channels.action

@@ -13,7 +13,7 @@ from ..inference.errors import VideoError
 from ..inference.take import RECORD, Take, fingerprint
 from .camera import load_clip
 from .jobs import CaptureRequest
-from .performance_properties import RotocapPerformance
+from .performance_properties import RotocapPerformance, RotocapTakeEdition, selected
 from .preferences import takes_folder, threads
 from .retarget_properties import RotocapRetargetSettings
 from .see_properties import RotocapSee
@@ -34,8 +34,11 @@ class RotocapSettings(bpy.types.PropertyGroup):
         type=RotocapPerformance, name="Performances", description="Who was captured, and what they move"
     )
     performance_index: bpy.props.IntProperty(
-        name="Performance", description="The performance that the buttons below the list work on"
+        name="Performance",
+        description="The performance that the buttons below the list work on",
+        update=selected,
     )
+    take_editions: bpy.props.CollectionProperty(type=RotocapTakeEdition, options={"HIDDEN"})
     video: bpy.props.StringProperty(
         name="Video",
         description="The video to capture from",

@@ -17,7 +17,9 @@ from ..operators.bone_map import (
 )
 from ..operators.capture import ROTOCAP_OT_capture, ROTOCAP_OT_stop_capture
 from ..operators.export_motion import ROTOCAP_OT_export_motion
+from ..operators.go_to_doubt import ROTOCAP_OT_go_to_doubt
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
+from ..operators.go_to_slide import ROTOCAP_OT_go_to_slide
 from ..operators.help import ROTOCAP_OT_open_help, ROTOCAP_OT_open_preferences
 from ..operators.import_motion import ROTOCAP_OT_import_motion
 from ..operators.import_video import ROTOCAP_OT_import_video
@@ -29,7 +31,13 @@ from ..operators.models_download import (
     ROTOCAP_OT_remove_model,
 )
 from ..operators.models_file import ROTOCAP_OT_install_model_file
+from ..operators.performance_delete import ROTOCAP_OT_performance_delete
+from ..operators.performance_duplicate import ROTOCAP_OT_performance_duplicate
+from ..operators.performance_merge import ROTOCAP_OT_performance_merge
+from ..operators.performance_split import ROTOCAP_OT_performance_split
+from ..operators.side_by_side import ROTOCAP_OT_side_by_side
 from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
+from ..panels.performances import ROTOCAP_PT_performances, ROTOCAP_UL_performances
 from ..panels.retarget import (
     ROTOCAP_MT_presets,
     ROTOCAP_PT_bone_map,
@@ -38,15 +46,16 @@ from ..panels.retarget import (
     ROTOCAP_PT_transfer,
     ROTOCAP_UL_bone_map,
 )
+from ..panels.see import ROTOCAP_PT_see
 from ..panels.sidebar import (
     ROTOCAP_PT_apply,
     ROTOCAP_PT_capture,
     ROTOCAP_PT_video,
 )
-from . import device_check, jobs, models, overlay
+from . import device_check, jobs, models, overlay, performance_edits
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
-from .performance_properties import RotocapPerformance
+from .performance_properties import RotocapPerformance, RotocapTakeEdition
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
 from .retarget_properties import RotocapMappedBone, RotocapRetargetSettings, RotocapRig
@@ -63,6 +72,7 @@ CLASSES: tuple[type, ...] = (
     RotocapPin,
     RotocapCorrections,
     RotocapPerformance,
+    RotocapTakeEdition,
     RotocapSee,
     RotocapSettings,
     ROTOCAP_OT_import_video,
@@ -76,6 +86,13 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_load_bone_map,
     ROTOCAP_OT_save_bone_map,
     ROTOCAP_OT_go_to_frame,
+    ROTOCAP_OT_go_to_doubt,
+    ROTOCAP_OT_go_to_slide,
+    ROTOCAP_OT_performance_delete,
+    ROTOCAP_OT_performance_duplicate,
+    ROTOCAP_OT_performance_merge,
+    ROTOCAP_OT_performance_split,
+    ROTOCAP_OT_side_by_side,
     ROTOCAP_OT_open_help,
     ROTOCAP_OT_open_preferences,
     ROTOCAP_OT_download_model,
@@ -86,10 +103,13 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_check_device,
     ROTOCAP_MT_presets,
     ROTOCAP_UL_bone_map,
+    ROTOCAP_UL_performances,
     ROTOCAP_PT_quick_start,
     ROTOCAP_PT_video,
     ROTOCAP_PT_capture,
     ROTOCAP_PT_apply,
+    ROTOCAP_PT_performances,
+    ROTOCAP_PT_see,
     ROTOCAP_PT_character,
     ROTOCAP_PT_bone_map,
     ROTOCAP_PT_transfer,
@@ -104,9 +124,11 @@ def register() -> None:
     bpy.types.Scene.rotocap = bpy.props.PointerProperty(type=RotocapSettings)
     bpy.types.Object.rotocap = bpy.props.PointerProperty(type=RotocapRig, override={"LIBRARY_OVERRIDABLE"})
     overlay.enable()
+    performance_edits.enable()
 
 
 def unregister() -> None:
+    performance_edits.disable()
     overlay.disable()
     jobs.stop()
     models.stop()
