@@ -148,6 +148,17 @@ def require_replaceable(owner: bpy.types.ID, source: str) -> None:
         raise RigError(problem)
 
 
+def strip_of(animation: bpy.types.AnimData | None, source: str) -> bpy.types.NlaStrip | None:
+    """The strip that plays a result of ours from this source, with its keys as we wrote them."""
+    earlier = _earlier(animation, source) if animation is not None else None
+    return earlier[1] if earlier is not None and untouched(earlier[1].action) else None
+
+
+def restamp(action: bpy.types.Action) -> None:
+    """Say that the keys of an Action of ours, as they are now, are our own."""
+    action[_CHECKSUM] = checksum(action)
+
+
 def untouched(action: bpy.types.Action) -> bool:
     """Whether an Action of ours still has the keys that we gave it."""
     return action.get(_CHECKSUM) == checksum(action)
