@@ -21,8 +21,8 @@ NEW = "new"
 
 def read_people(take: Take, people: str = "all") -> list[Person]:
     """The people of a take with their motion, the main one first. TakeError if there are none."""
-    if people not in ("all", "main"):
-        raise TakeError(f"people: expected all or main, got {people!r}")
+    if people not in ("all", "main", "picked"):
+        raise TakeError(f"people: expected all, main or picked, got {people!r}")
     records = sorted(take.people, key=lambda record: not record.main)
     if people == "main":
         records = records[:1]

@@ -15,7 +15,11 @@ from ..operators.bone_map import (
     ROTOCAP_OT_load_bone_map,
     ROTOCAP_OT_save_bone_map,
 )
-from ..operators.capture import ROTOCAP_OT_capture, ROTOCAP_OT_stop_capture
+from ..operators.capture import (
+    ROTOCAP_OT_capture,
+    ROTOCAP_OT_put_in_capture,
+    ROTOCAP_OT_stop_capture,
+)
 from ..operators.export_motion import ROTOCAP_OT_export_motion
 from ..operators.go_to_doubt import ROTOCAP_OT_go_to_doubt
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
@@ -35,7 +39,21 @@ from ..operators.performance_delete import ROTOCAP_OT_performance_delete
 from ..operators.performance_duplicate import ROTOCAP_OT_performance_duplicate
 from ..operators.performance_merge import ROTOCAP_OT_performance_merge
 from ..operators.performance_split import ROTOCAP_OT_performance_split
+from ..operators.pick_person import ROTOCAP_OT_pick_person
+from ..operators.queue import (
+    ROTOCAP_OT_queue_add,
+    ROTOCAP_OT_queue_add_current,
+    ROTOCAP_OT_queue_remove,
+    ROTOCAP_OT_queue_run,
+    ROTOCAP_OT_queue_use,
+)
 from ..operators.side_by_side import ROTOCAP_OT_side_by_side
+from ..panels.capture import (
+    ROTOCAP_PT_capture,
+    ROTOCAP_PT_capture_more,
+    ROTOCAP_PT_queue,
+    ROTOCAP_UL_queue,
+)
 from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
 from ..panels.performances import ROTOCAP_PT_performances, ROTOCAP_UL_performances
 from ..panels.retarget import (
@@ -47,17 +65,14 @@ from ..panels.retarget import (
     ROTOCAP_UL_bone_map,
 )
 from ..panels.see import ROTOCAP_PT_see
-from ..panels.sidebar import (
-    ROTOCAP_PT_apply,
-    ROTOCAP_PT_capture,
-    ROTOCAP_PT_video,
-)
-from . import device_check, jobs, models, overlay, performance_edits
+from ..panels.sidebar import ROTOCAP_PT_apply, ROTOCAP_PT_video
+from . import capture_session, device_check, models, overlay, performance_edits
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
 from .performance_properties import RotocapPerformance, RotocapTakeEdition
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
+from .queue_properties import RotocapQueued
 from .retarget_properties import RotocapMappedBone, RotocapRetargetSettings, RotocapRig
 from .see_properties import RotocapSee
 
@@ -74,12 +89,20 @@ CLASSES: tuple[type, ...] = (
     RotocapPerformance,
     RotocapTakeEdition,
     RotocapSee,
+    RotocapQueued,
     RotocapSettings,
     ROTOCAP_OT_import_video,
     ROTOCAP_OT_import_motion,
     ROTOCAP_OT_export_motion,
     ROTOCAP_OT_capture,
+    ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
+    ROTOCAP_OT_pick_person,
+    ROTOCAP_OT_queue_add,
+    ROTOCAP_OT_queue_add_current,
+    ROTOCAP_OT_queue_remove,
+    ROTOCAP_OT_queue_use,
+    ROTOCAP_OT_queue_run,
     ROTOCAP_OT_apply_new_armature,
     ROTOCAP_OT_apply_to_armature,
     ROTOCAP_OT_find_bone_map,
@@ -107,6 +130,9 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_PT_quick_start,
     ROTOCAP_PT_video,
     ROTOCAP_PT_capture,
+    ROTOCAP_PT_capture_more,
+    ROTOCAP_UL_queue,
+    ROTOCAP_PT_queue,
     ROTOCAP_PT_apply,
     ROTOCAP_PT_performances,
     ROTOCAP_PT_see,
@@ -123,6 +149,7 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.rotocap = bpy.props.PointerProperty(type=RotocapSettings)
     bpy.types.Object.rotocap = bpy.props.PointerProperty(type=RotocapRig, override={"LIBRARY_OVERRIDABLE"})
+    capture_session.enable()
     overlay.enable()
     performance_edits.enable()
 
@@ -130,7 +157,7 @@ def register() -> None:
 def unregister() -> None:
     performance_edits.disable()
     overlay.disable()
-    jobs.stop()
+    capture_session.disable()
     models.stop()
     device_check.stop()
     del bpy.types.Object.rotocap
