@@ -21,8 +21,8 @@ NEW = "new"
 
 def read_people(take: Take, people: str = "all") -> list[Person]:
     """The people of a take with their motion, the main one first. TakeError if there are none."""
-    if people not in ("all", "main"):
-        raise TakeError(f"people: expected all or main, got {people!r}")
+    if people not in ("all", "main", "picked"):
+        raise TakeError(f"people: expected all, main or picked, got {people!r}")
     records = sorted(take.people, key=lambda record: not record.main)
     if people == "main":
         records = records[:1]
@@ -36,7 +36,7 @@ def read_people(take: Take, people: str = "all") -> list[Person]:
             f"{take.path.name}: is not finished yet; let its capture end, or capture it again to go on"
         )
     return [
-        Person(record.name, record.colour, take.sequence(record), take.path, record.number, take.edition)
+        Person(record.name, record.colour, take.sequence(record), take.path, record.number)
         for record in records
     ]
 
@@ -91,11 +91,15 @@ def apply_to(
     *,
     settings: RetargetSettings | None = None,
     bone_map: BoneMap | None = None,
+    source: str = "",
 ) -> ApplyReport:
-    """The main person onto an armature that is there, see `retarget.retarget`. RigError if it cannot be."""
+    """The main person onto an armature that is there, see `retarget.retarget`. RigError if it cannot be.
+
+    source: of an earlier result that this one replaces; without it the same person of the same take.
+    """
     person, title, read = people[0], take.path.stem, take.read
     # The same part of the same video, captured again, is the same source.
-    source = f"{take.video.fingerprint[:16]} {read.start_frame}-{read.end_frame} {person.name}"
+    source = source or f"{take.video.fingerprint[:16]} {read.start_frame}-{read.end_frame} {person.name}"
     done = retarget.retarget(
         scene, armature, person.sequence, name=f"{title} {person.name}", source=source,
         settings=settings, bone_map=bone_map,
@@ -103,7 +107,7 @@ def apply_to(
     report = ApplyReport(armatures=[done.armature], keys=done.keys, retargeted=done)
     report.warnings.extend(done.warnings)
     scene_from_take.mark_gaps(scene, person.name, done.timeline)
-    scene_from_take.list_performance(scene, person, armature, done.timeline)
+    scene_from_take.list_performance(scene, person, armature, done.timeline, source=source)
     scene_from_take.set_frame_range(scene, [done.timeline], report, grow=True)
     if len(people) > 1:
         others = ", ".join(person.name for person in people[1:])

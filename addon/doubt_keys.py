@@ -14,8 +14,6 @@ from ..retarget.timeline import Timeline
 from . import doubt, keys
 from .blender_versions import Channels, give_action
 
-_MARK = "rotocap_doubt"  # custom property of an Action of ours
-
 
 def label(limb: str) -> str:
     """The custom property that carries a limb's doubt."""
@@ -25,15 +23,15 @@ def label(limb: str) -> str:
 def write(armature: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str) -> bool:
     """Keys of every limb's doubt, in centimetres, in place of those from before.
 
-    False where there is no room: the data is linked from another file, or another Action is active on it.
+    Other curves of an Action that is active on the data stay. False where the data is linked from another
+    file.
     """
     data = armature.data
-    active = data.animation_data.action if data.animation_data is not None else None
-    if data.library is not None or (active is not None and _MARK not in active):
+    if data.library is not None:
         return False
     limbs = 100.0 * timeline.sample(doubt.by_limb(sequence.sigma))
-    channels = Channels(name, data)
-    channels.action[_MARK] = True
+    channels = Channels(name, data, active=True)
+    channels.remove([f'["{bpy.utils.escape_identifier(label(limb))}"]' for limb in doubt.LIMBS])
     kinds = keys.interpolation(len(timeline), timeline.spans)
     for column, limb in enumerate(doubt.LIMBS):
         data[label(limb)] = float(limbs[0, column])
@@ -43,6 +41,4 @@ def write(armature: bpy.types.Object, sequence: SmplxSequence, timeline: Timelin
         path = f'["{bpy.utils.escape_identifier(label(limb))}"]'
         keys.write(channels, path, limbs[:, column], frames=timeline.frames, kinds=kinds, group="Doubt")
     give_action(data.animation_data or data.animation_data_create(), channels)
-    if active is not None and active.users == 0:
-        bpy.data.actions.remove(active)
     return True

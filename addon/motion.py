@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
-import bpy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+import bpy
+import numpy as np
+
+from ..correct.lanes import Span, sampled
 from ..inference.errors import RigError
 from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import BODY_JOINT_COUNT, JOINT_NAMES
 from ..retarget.bone_map import JOINTS, BoneMap
+from ..retarget.contacts import ContactOptions
+from ..retarget.grounding import ground
 from ..retarget.keyed import every_frame
 from ..retarget.motion import Motion
 from ..retarget.rig import Rig
@@ -18,13 +25,25 @@ from . import keys, tracks
 from .blender_versions import Channels
 from .rig_reader import read_rig
 
+Lanes = Mapping[str, Sequence[Span]]
+
+# The animator's word: what stands stands, however short and wherever it is.
+AS_SAID = ContactOptions(shortest_s=0.0, join_s=0.0, drift=np.inf, settled=np.inf)
+
 
 def write_motion(
-    armature: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str, source: str = ""
+    armature: bpy.types.Object,
+    sequence: SmplxSequence,
+    timeline: Timeline,
+    *,
+    name: str,
+    source: str = "",
+    lanes: Lanes | None = None,
 ) -> list[str]:
     """Keys of the whole take on a new Action and NLA track. Returns what the animator should know.
 
-    source: an earlier result from it is replaced, see `tracks.play`.
+    source: an earlier result from it is replaced, see `tracks.play`. lanes: when which point of a
+    foot is held on the floor; None: nothing is held.
 
     The capture keeps its place in the scene's world, whichever way the object is turned;
     only the length of the rig's legs scales the path that it travels.
@@ -33,6 +52,9 @@ def write_motion(
     render = bpy.context.scene.render
     motion = Motion.from_sequence(sequence, timeline, fps=render.fps / render.fps_base)
     solved = solve(motion, rig, joint_map(rig))
+    if lanes is not None:
+        motion = replace(motion, contact=sampled(lanes, motion.frames))
+        solved = ground(solved, motion, AS_SAID).solved
     channels = Channels(name, armature)
     keys.write_bones(
         channels, every_frame(solved.channels()), frames=timeline.frames, spans=timeline.spans

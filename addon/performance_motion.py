@@ -24,9 +24,13 @@ def write(
     timeline: Timeline,
     *,
     name: str,
+    lanes: motion.Lanes | None = None,
 ) -> list[str]:
-    """Body, face, presence and doubt as keys. Returns what the animator should know."""
-    notes = motion.write_motion(rig, sequence, timeline, name=name, source=MOTION)
+    """Body, face, presence and doubt as keys. Returns what the animator should know.
+
+    lanes: when which point of a foot is held on the floor; None: nothing is held.
+    """
+    notes = motion.write_motion(rig, sequence, timeline, name=name, source=MOTION, lanes=lanes)
     mesh = body_of(rig)
     if mesh is not None:
         if mesh.data.shape_keys is not None:

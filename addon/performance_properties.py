@@ -24,6 +24,13 @@ def _shown(entry: RotocapPerformance, context: bpy.types.Context) -> None:
     performances.show_or_hide(entry, context)
 
 
+def selected(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """Another entry of the list is chosen: what it moves is selected."""
+    from . import performances
+
+    performances.select(context)
+
+
 def _coloured(entry: RotocapPerformance, _: bpy.types.Context) -> None:
     from . import performances
 
@@ -84,6 +91,12 @@ class RotocapPerformance(bpy.types.PropertyGroup):
     )
     first: bpy.props.IntProperty(name="First Frame", description="The scene's frame that this person enters")
     last: bpy.props.IntProperty(name="Last Frame", description="The scene's frame that this person leaves")
-    # The state of the take's people that this entry was made from, see `inference.take_people`.
-    edition: bpy.props.IntProperty(options={"HIDDEN"})
+    # What the motion on a character of the animator's was made from, see `tracks.play`.
+    source: bpy.props.StringProperty(options={"HIDDEN"})
     corrections: bpy.props.PointerProperty(type=RotocapCorrections)
+
+
+class RotocapTakeEdition(bpy.types.PropertyGroup):
+    """Which edition of a take's people the scene knows, see `inference.take_people`; `name` is its folder."""
+
+    edition: bpy.props.IntProperty(options={"HIDDEN"})

@@ -3,19 +3,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
 import numpy as np
 
+from ..inference.errors import RotocapError
 from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import BODY_JOINT_COUNT
 from .performance_properties import RotocapPerformance
 
 CAMERA_TAKE = "rotocap_take"  # custom property of a camera: the take whose video is behind it
 
-# Set while we ourselves fill an entry in: what a change by the animator does is not wanted then.
+# While we ourselves fill an entry in, what a change by the animator does is not wanted.
 _filling = False
+# What went wrong when the animator changed a field: a field cannot report, so the panel says it.
+_problem = ""
+
+
+@contextmanager
+def filling() -> Iterator[None]:
+    """Entries change without doing anything."""
+    global _filling
+    before, _filling = _filling, True
+    try:
+        yield
+    finally:
+        _filling = before
 
 
 def enter(
@@ -29,34 +45,36 @@ def enter(
     sequence: SmplxSequence,
     frames: tuple[int, int],
     collection: bpy.types.Collection | None = None,
-    edition: int = 0,
+    source: str = "",
 ) -> RotocapPerformance:
     """The entry for a person on an armature: a new one, or the one that is there brought up to date.
 
     person: the number of the person's file. frames: the scene's first and last frame of the motion.
+    collection: the one that was made for the person; without it the armature is the animator's own,
+    and source says what its motion was made from, see `tracks.play`.
     An entry whose armature is gone is used again.
     """
-    global _filling
     settings = scene.rotocap
     folder = str(take)
     same = [entry for entry in settings.performances if (entry.take, entry.person) == (folder, person)]
     entry = next((entry for entry in same if entry.armature in (armature, None)), None)
-    fresh = entry is None
-    if entry is None:
-        entry = settings.performances.add()
-    _filling = True
-    try:
-        if fresh:
-            entry.name = _free_name(settings.performances, entry, name)
-        entry.take, entry.person, entry.edition = folder, person, edition
-        entry.colour, entry.armature, entry.collection = colour, armature, collection
-        entry.doubt = typical_doubt(sequence)
-        entry.frames = len(sequence)
-        entry.first, entry.last = frames
-    finally:
-        _filling = False
-    settings.performance_index = list(settings.performances).index(entry)
+    with filling():
+        if entry is None:
+            entry = settings.performances.add()
+            entry.name = free_name(scene, name, besides=entry)
+            entry.colour = colour
+        entry.take, entry.person = folder, person
+        entry.armature, entry.collection, entry.source = armature, collection, source
+        describe(entry, sequence, frames)
+        settings.performance_index = index_of(scene, entry)
     return entry
+
+
+def describe(entry: RotocapPerformance, sequence: SmplxSequence, frames: tuple[int, int]) -> None:
+    """What the list says of a motion."""
+    entry.doubt = typical_doubt(sequence)
+    entry.frames = len(sequence)
+    entry.first, entry.last = frames
 
 
 def typical_doubt(sequence: SmplxSequence) -> float:
@@ -71,30 +89,132 @@ def active(context: bpy.types.Context) -> RotocapPerformance | None:
     return settings.performances[index] if 0 <= index < len(settings.performances) else None
 
 
+def index_of(scene: bpy.types.Scene, entry: RotocapPerformance) -> int:
+    return next(i for i, other in enumerate(scene.rotocap.performances) if other == entry)
+
+
+def folder_of(entry: RotocapPerformance) -> Path:
+    """The take that a performance is from; it may not be there any more."""
+    return Path(bpy.path.abspath(entry.take))
+
+
 def file_of(entry: RotocapPerformance) -> Path:
     """Where a performance's motion lies; it may not be there any more."""
-    return Path(bpy.path.abspath(entry.take)) / f"person_{entry.person:02d}.npz"
+    return folder_of(entry) / f"person_{entry.person:02d}.npz"
 
 
-def renamed(entry: RotocapPerformance, _: bpy.types.Context) -> None:
-    """The armature and its collection that were made for a performance are called as it is."""
+def is_ours(entry: RotocapPerformance) -> bool:
+    """Whether the armature was made for this person, and is not the animator's own character."""
+    return entry.collection is not None
+
+
+def free_name(scene: bpy.types.Scene, name: str, *, besides: RotocapPerformance | None = None) -> str:
+    """The name, with a number after it if another performance has it."""
+    taken = {other.name for other in scene.rotocap.performances if other != besides}
+    candidates = (name, *(f"{name} {number}" for number in range(2, len(taken) + 3)))
+    return next(candidate for candidate in candidates if candidate not in taken)
+
+
+def problem() -> str:
+    """What went wrong with the last change of a field, in words; empty if nothing did."""
+    return _problem
+
+
+def renamed(entry: RotocapPerformance, context: bpy.types.Context) -> None:
+    """What was made for a performance, and the person in the take, are called as it is."""
+    global _problem
     if _filling:
         return
+    from .performance_edits import rename_in_take
+
+    _problem = ""
+    scene = entry.id_data
+    with filling():
+        entry.name = free_name(scene, entry.name.strip() or "Person", besides=entry)
+    name_objects(entry)
+    try:
+        rename_in_take(scene, entry)
+    except RotocapError as error:
+        _problem = f"Renamed here, but not in the take: {error}"
 
 
-def show_or_hide(entry: RotocapPerformance, _: bpy.types.Context) -> None:
-    """Show or hide what moves: armature and body."""
+def name_objects(entry: RotocapPerformance) -> None:
+    """Armature, body and collection that were made for a performance get its name."""
+    if not is_ours(entry):
+        return
+    entry.collection.name = entry.name
+    if entry.armature is None:
+        return
+    entry.armature.name = entry.armature.data.name = entry.name
+    for mesh in bodies_of(entry):
+        mesh.name = mesh.data.name = f"{entry.name} body"
+
+
+def bodies_of(entry: RotocapPerformance) -> list[bpy.types.Object]:
+    """The meshes that a performance's armature moves."""
+    if entry.armature is None:
+        return []
+    return [
+        child
+        for child in entry.armature.children_recursive
+        if child.type == "MESH" and child.find_armature() == entry.armature
+    ]
+
+
+def copy_settings(old: bpy.types.PropertyGroup, new: bpy.types.PropertyGroup) -> None:
+    """All values of a group into another of its kind, with what lies in groups and lists inside it."""
+    for prop in old.bl_rna.properties:
+        name = prop.identifier
+        if name == "rna_type":
+            continue
+        if prop.type == "COLLECTION":
+            for part in getattr(old, name):
+                copy_settings(part, getattr(new, name).add())
+        elif prop.type == "POINTER" and isinstance(getattr(old, name), bpy.types.PropertyGroup):
+            copy_settings(getattr(old, name), getattr(new, name))
+        elif not prop.is_readonly:
+            setattr(new, name, getattr(old, name))
+
+
+def show_or_hide(entry: RotocapPerformance, context: bpy.types.Context) -> None:
+    """Show or hide what moves: a collection of ours, or the animator's character in this view layer.
+
+    The body's own visibility is animated: it is hidden while the person is out of the picture.
+    """
     if _filling:
         return
+    if is_ours(entry):
+        entry.collection.hide_viewport = entry.collection.hide_render = not entry.visible
+        return
+    layer = context.view_layer
+    for thing in (entry.armature, *bodies_of(entry)):
+        if thing is not None and thing.name in layer.objects:
+            thing.hide_set(not entry.visible, view_layer=layer)
 
 
 def coloured(entry: RotocapPerformance) -> None:
     """Give the body that was made for a performance its colour."""
-    if _filling:
+    if _filling or not is_ours(entry):
         return
+    colour = (*entry.colour, 1.0)
+    for material in (slot.material for mesh in bodies_of(entry) for slot in mesh.material_slots):
+        if material is None or material.library is not None:
+            continue
+        material.diffuse_color = colour
+        shader = material.node_tree.nodes.get("Principled BSDF") if material.node_tree else None
+        if shader is not None and not shader.inputs["Base Color"].is_linked:
+            shader.inputs["Base Color"].default_value = colour
 
 
-def _free_name(entries: bpy.types.bpy_prop_collection, entry: RotocapPerformance, name: str) -> str:
-    taken = {other.name for other in entries if other != entry}
-    candidates = (name, *(f"{name} {number}" for number in range(2, len(taken) + 3)))
-    return next(candidate for candidate in candidates if candidate not in taken)
+def select(context: bpy.types.Context) -> None:
+    """Select what the chosen performance moves, if it is there to be selected."""
+    entry = active(context)
+    if _filling or entry is None or entry.armature is None or context.mode != "OBJECT":
+        return
+    layer = context.view_layer
+    if entry.armature.name not in layer.objects or not entry.armature.visible_get(view_layer=layer):
+        return
+    for thing in layer.objects.selected:
+        thing.select_set(False, view_layer=layer)
+    entry.armature.select_set(True, view_layer=layer)
+    layer.objects.active = entry.armature

@@ -3,22 +3,12 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from pathlib import Path
-
 import bpy
 
-from ..inference.errors import VideoError
-from ..inference.take import RECORD, Take, fingerprint
-from .camera import load_clip
-from .jobs import CaptureRequest
-from .performance_properties import RotocapPerformance
-from .preferences import takes_folder, threads
+from .performance_properties import RotocapPerformance, RotocapTakeEdition, selected
+from .queue_properties import RotocapQueued
 from .retarget_properties import RotocapRetargetSettings
 from .see_properties import RotocapSee
-
-_FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 
 
 class RotocapSettings(bpy.types.PropertyGroup):
@@ -34,8 +24,11 @@ class RotocapSettings(bpy.types.PropertyGroup):
         type=RotocapPerformance, name="Performances", description="Who was captured, and what they move"
     )
     performance_index: bpy.props.IntProperty(
-        name="Performance", description="The performance that the buttons below the list work on"
+        name="Performance",
+        description="The performance that the buttons below the list work on",
+        update=selected,
     )
+    take_editions: bpy.props.CollectionProperty(type=RotocapTakeEdition, options={"HIDDEN"})
     video: bpy.props.StringProperty(
         name="Video",
         description="The video to capture from",
@@ -53,8 +46,42 @@ class RotocapSettings(bpy.types.PropertyGroup):
         items=(
             ("all", "Everybody", "Every person in the video gets an armature"),
             ("main", "Main Person", "Only the person who is in the picture longest and largest"),
+            ("picked", "Picked Person", "Only the person whom you click on in the picture"),
         ),
         default="all",
+    )
+    pick_frame: bpy.props.IntProperty(
+        name="Picked In",
+        description="The video's frame in which the person was clicked on, counted from 1; 0 for nobody yet",
+        default=0,
+        min=0,
+    )
+    pick_place: bpy.props.FloatVectorProperty(
+        name="Picked At",
+        description="Where the person was in that frame, in pixels from the left and from above",
+        size=2,
+    )
+    hands: bpy.props.BoolProperty(
+        name="Hands",
+        description="Capture hands and fingers. Without them a capture is faster",
+        default=True,
+    )
+    face: bpy.props.BoolProperty(
+        name="Face",
+        description="Capture the face. Without it a capture is faster",
+        default=True,
+    )
+    follow: bpy.props.BoolProperty(
+        name="Play Along",
+        description="While a capture runs, show the frame that is being read. "
+        "It stops as soon as you play or move the playhead yourself",
+        default=True,
+    )
+    queue: bpy.props.CollectionProperty(
+        type=RotocapQueued, name="Queue", description="Videos to capture one after the other"
+    )
+    queue_index: bpy.props.IntProperty(
+        name="Queued Video", description="The video that the buttons beside the queue work on"
     )
     use_range: bpy.props.BoolProperty(
         name="Part of the Video",
@@ -101,68 +128,3 @@ class RotocapSettings(bpy.types.PropertyGroup):
         description="Make an armature with a body for every person as soon as the capture is finished",
         default=True,
     )
-
-
-def default_take(video: Path) -> Path:
-    """The take beside its video, or in the folder that the preferences name."""
-    beside = video.with_suffix(".take")
-    folder = takes_folder(bpy.context)
-    return beside if folder is None else folder / beside.name
-
-
-def request(context: bpy.types.Context) -> CaptureRequest:
-    """The capture that the scene's settings ask for. VideoError if there is no video to capture."""
-    settings = context.scene.rotocap
-    if not settings.video:
-        raise VideoError("No video yet: import one first")
-    video = Path(bpy.path.abspath(settings.video))
-    if not video.is_file():
-        raise VideoError(f"{video}: no such file; import the video from where it is now")
-    if settings.use_range and settings.last < settings.first:
-        raise VideoError(
-            f"Frames {settings.first} to {settings.last}: the last one comes before the first; "
-            "change one of them under Part of the Video"
-        )
-    start_frame = settings.first - 1 if settings.use_range else None
-    end_frame = settings.last if settings.use_range else None
-    chosen = Path(bpy.path.abspath(settings.take)) if settings.take else default_take(video)
-    take = _own_take(chosen, video, start_frame or 0, end_frame)
-    focal_px = None
-    if settings.use_lens:
-        focal_px = settings.lens_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(*_picture_size(video))
-    return CaptureRequest(
-        video=video,
-        take=take,
-        people=settings.people,
-        start_frame=start_frame,
-        end_frame=end_frame,
-        focal_px=focal_px,
-        height_m=settings.height_m if settings.use_height else None,
-        threads=threads(context),
-    )
-
-
-def _own_take(chosen: Path, video: Path, start_frame: int, end_frame: int | None) -> Path:
-    """`chosen`, unless it holds another capture: then a take beside it, which this capture goes on in."""
-    candidates = itertools.chain(
-        (chosen, default_take(video)),
-        (chosen.with_name(f"{chosen.stem} {number}{chosen.suffix}") for number in itertools.count(2)),
-    )
-    for take in candidates:
-        if not (take / RECORD).is_file():
-            return take
-        there = Take.open(take)
-        same_part = (there.read.start_frame, there.read.end_frame) == (start_frame, end_frame)
-        if same_part and there.read.stride == 1 and there.video.fingerprint == fingerprint(video):
-            return take
-    raise AssertionError("the numbers never end")
-
-
-def _picture_size(video: Path) -> tuple[int, int]:
-    try:
-        width, height = load_clip(video).size
-    except RuntimeError as error:
-        raise VideoError(f"{video.name}: could not be opened ({error}); choose a video file") from error
-    if not (width and height):
-        raise VideoError(f"{video.name}: is not a video that Blender can read; convert it to MP4 (H.264)")
-    return width, height

@@ -15,9 +15,15 @@ from ..operators.bone_map import (
     ROTOCAP_OT_load_bone_map,
     ROTOCAP_OT_save_bone_map,
 )
-from ..operators.capture import ROTOCAP_OT_capture, ROTOCAP_OT_stop_capture
+from ..operators.capture import (
+    ROTOCAP_OT_capture,
+    ROTOCAP_OT_put_in_capture,
+    ROTOCAP_OT_stop_capture,
+)
 from ..operators.export_motion import ROTOCAP_OT_export_motion
+from ..operators.go_to_doubt import ROTOCAP_OT_go_to_doubt
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
+from ..operators.go_to_slide import ROTOCAP_OT_go_to_slide
 from ..operators.help import ROTOCAP_OT_open_help, ROTOCAP_OT_open_preferences
 from ..operators.import_motion import ROTOCAP_OT_import_motion
 from ..operators.import_video import ROTOCAP_OT_import_video
@@ -29,7 +35,27 @@ from ..operators.models_download import (
     ROTOCAP_OT_remove_model,
 )
 from ..operators.models_file import ROTOCAP_OT_install_model_file
+from ..operators.performance_delete import ROTOCAP_OT_performance_delete
+from ..operators.performance_duplicate import ROTOCAP_OT_performance_duplicate
+from ..operators.performance_merge import ROTOCAP_OT_performance_merge
+from ..operators.performance_split import ROTOCAP_OT_performance_split
+from ..operators.pick_person import ROTOCAP_OT_pick_person
+from ..operators.queue import (
+    ROTOCAP_OT_queue_add,
+    ROTOCAP_OT_queue_add_current,
+    ROTOCAP_OT_queue_remove,
+    ROTOCAP_OT_queue_run,
+    ROTOCAP_OT_queue_use,
+)
+from ..operators.side_by_side import ROTOCAP_OT_side_by_side
+from ..panels.capture import (
+    ROTOCAP_PT_capture,
+    ROTOCAP_PT_capture_more,
+    ROTOCAP_PT_queue,
+    ROTOCAP_UL_queue,
+)
 from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
+from ..panels.performances import ROTOCAP_PT_performances, ROTOCAP_UL_performances
 from ..panels.retarget import (
     ROTOCAP_MT_presets,
     ROTOCAP_PT_bone_map,
@@ -38,17 +64,15 @@ from ..panels.retarget import (
     ROTOCAP_PT_transfer,
     ROTOCAP_UL_bone_map,
 )
-from ..panels.sidebar import (
-    ROTOCAP_PT_apply,
-    ROTOCAP_PT_capture,
-    ROTOCAP_PT_video,
-)
-from . import device_check, jobs, models, overlay
+from ..panels.see import ROTOCAP_PT_see
+from ..panels.sidebar import ROTOCAP_PT_apply, ROTOCAP_PT_video
+from . import capture_session, device_check, models, overlay, performance_edits
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
-from .performance_properties import RotocapPerformance
+from .performance_properties import RotocapPerformance, RotocapTakeEdition
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
+from .queue_properties import RotocapQueued
 from .retarget_properties import RotocapMappedBone, RotocapRetargetSettings, RotocapRig
 from .see_properties import RotocapSee
 
@@ -63,19 +87,35 @@ CLASSES: tuple[type, ...] = (
     RotocapPin,
     RotocapCorrections,
     RotocapPerformance,
+    RotocapTakeEdition,
     RotocapSee,
+    RotocapQueued,
     RotocapSettings,
     ROTOCAP_OT_import_video,
     ROTOCAP_OT_import_motion,
     ROTOCAP_OT_export_motion,
     ROTOCAP_OT_capture,
+    ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
+    ROTOCAP_OT_pick_person,
+    ROTOCAP_OT_queue_add,
+    ROTOCAP_OT_queue_add_current,
+    ROTOCAP_OT_queue_remove,
+    ROTOCAP_OT_queue_use,
+    ROTOCAP_OT_queue_run,
     ROTOCAP_OT_apply_new_armature,
     ROTOCAP_OT_apply_to_armature,
     ROTOCAP_OT_find_bone_map,
     ROTOCAP_OT_load_bone_map,
     ROTOCAP_OT_save_bone_map,
     ROTOCAP_OT_go_to_frame,
+    ROTOCAP_OT_go_to_doubt,
+    ROTOCAP_OT_go_to_slide,
+    ROTOCAP_OT_performance_delete,
+    ROTOCAP_OT_performance_duplicate,
+    ROTOCAP_OT_performance_merge,
+    ROTOCAP_OT_performance_split,
+    ROTOCAP_OT_side_by_side,
     ROTOCAP_OT_open_help,
     ROTOCAP_OT_open_preferences,
     ROTOCAP_OT_download_model,
@@ -86,10 +126,16 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_check_device,
     ROTOCAP_MT_presets,
     ROTOCAP_UL_bone_map,
+    ROTOCAP_UL_performances,
     ROTOCAP_PT_quick_start,
     ROTOCAP_PT_video,
     ROTOCAP_PT_capture,
+    ROTOCAP_PT_capture_more,
+    ROTOCAP_UL_queue,
+    ROTOCAP_PT_queue,
     ROTOCAP_PT_apply,
+    ROTOCAP_PT_performances,
+    ROTOCAP_PT_see,
     ROTOCAP_PT_character,
     ROTOCAP_PT_bone_map,
     ROTOCAP_PT_transfer,
@@ -103,12 +149,15 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.rotocap = bpy.props.PointerProperty(type=RotocapSettings)
     bpy.types.Object.rotocap = bpy.props.PointerProperty(type=RotocapRig, override={"LIBRARY_OVERRIDABLE"})
+    capture_session.enable()
     overlay.enable()
+    performance_edits.enable()
 
 
 def unregister() -> None:
+    performance_edits.disable()
     overlay.disable()
-    jobs.stop()
+    capture_session.disable()
     models.stop()
     device_check.stop()
     del bpy.types.Object.rotocap

@@ -37,7 +37,6 @@ class Person:
     sequence: SmplxSequence
     take: Path | None = None
     number: int = 0
-    edition: int = 0  # of the take's people, see `inference.take_people`
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,15 @@ def list_performance(
     timeline: Timeline,
     *,
     collection: bpy.types.Collection | None = None,
+    source: str = "",
 ) -> None:
-    """Put who moves an armature now into the scene's list of performances."""
+    """Put who moves an armature now into the scene's list of performances, see `performances.enter`."""
     if person.take is None:
         return
     performances.enter(
         scene, rig, take=person.take, person=person.number, name=person.name, colour=person.colour,
         sequence=person.sequence, frames=(int(timeline.frames[0]), math.ceil(timeline.frames[-1])),
-        collection=collection, edition=person.edition,
+        collection=collection, source=source,
     )  # fmt: skip
 
 

@@ -114,6 +114,21 @@ def _raise_edits(animation: bpy.types.AnimData) -> None:
     top.name = name
 
 
+def take_off(owner: bpy.types.ID, source: str) -> None:
+    """Take away what plays a result of ours from this source; keys that the animator changed stay."""
+    animation = owner.animation_data
+    earlier = _earlier(animation, source) if animation is not None else None
+    if earlier is None or not untouched(earlier[1].action):
+        return
+    track, strip = earlier
+    action = strip.action
+    track.strips.remove(strip)
+    if not track.strips:
+        animation.nla_tracks.remove(track)
+    if action.users == 0:
+        bpy.data.actions.remove(action)
+
+
 def why_not(owner: bpy.types.ID, source: str) -> str | None:
     """Why an earlier result cannot be replaced, with what to do; None if it can, or there is none."""
     animation = owner.animation_data
@@ -131,6 +146,17 @@ def require_replaceable(owner: bpy.types.ID, source: str) -> None:
     problem = why_not(owner, source)
     if problem is not None:
         raise RigError(problem)
+
+
+def strip_of(animation: bpy.types.AnimData | None, source: str) -> bpy.types.NlaStrip | None:
+    """The strip that plays a result of ours from this source, with its keys as we wrote them."""
+    earlier = _earlier(animation, source) if animation is not None else None
+    return earlier[1] if earlier is not None and untouched(earlier[1].action) else None
+
+
+def restamp(action: bpy.types.Action) -> None:
+    """Say that the keys of an Action of ours, as they are now, are our own."""
+    action[_CHECKSUM] = checksum(action)
 
 
 def untouched(action: bpy.types.Action) -> bool:

@@ -9,7 +9,7 @@ import bpy
 
 from ..inference.errors import VideoError
 from .camera import load_clip
-from .properties import default_take
+from .capture_request import default_take
 from .scene_from_take import FIRST_FRAME, Footage, match_scene
 
 

@@ -39,7 +39,7 @@ class WorkerProcess:
     """One task in a child process. Read `messages` until `ended`, then `close`."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """options: what `inference/worker.py` reads first; Path values become text. OSError if none starts."""
+        """options: what `inference/worker.py` reads first; paths become text. OSError if it cannot start."""
         self.ended = False  # nothing more will come
         self.log_tail = ""  # the last words of the child's libraries, for the console; set by `close`
         self._closed = False

@@ -70,16 +70,13 @@ def split_at(take: Take, number: int, frame: int, *, name: str) -> tuple[Take, P
         return _saved(take, people), first, second
 
 
-def change(
-    take: Take, number: int, *, name: str | None = None, colour: tuple[float, float, float] | None = None
-) -> Take:
-    """Another name or colour for a person."""
+def rename(take: Take, number: int, name: str) -> Take:
+    """Another name for a person."""
     record = person(take, number)
-    new = replace(record, name=name or record.name, colour=colour or record.colour)
-    if new == record:
+    if record.name == name:
         return take
     with take_lock.writing(take.path):
-        return _saved(take, [new if entry is record else entry for entry in take.people])
+        return _saved(take, [replace(p, name=name) if p is record else p for p in take.people])
 
 
 def remove(take: Take, number: int) -> Take:

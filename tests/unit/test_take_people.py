@@ -178,7 +178,7 @@ def test_merged_people_get_a_file_of_their_own_and_can_be_taken_apart_again(take
 def test_a_new_change_after_going_back_does_not_lose_the_other_way(take: Take) -> None:
     merged, _ = take_people.merge(take, 1, 2)
     back = take_people.restore(merged, 0)
-    renamed = take_people.change(back, 1, name="Ümit")
+    renamed = take_people.rename(back, 1, "Ümit")
     assert renamed.edition > merged.edition
     assert take_people.restore(renamed, merged.edition).people == merged.people
 

@@ -70,7 +70,7 @@ def test_not_a_video_is_an_error_in_words(scene, tmp_path) -> None:
 
 
 def test_another_part_of_the_video_gets_a_take_of_its_own(scene, module, clip) -> None:
-    request = module("addon.properties").request
+    request = module("addon.capture_request").request
     bpy.ops.rotocap.import_video(filepath=str(clip))
     scene.rotocap.apply_when_done = False
     scene.rotocap.use_range, scene.rotocap.last = True, 6
@@ -89,11 +89,11 @@ def test_another_part_of_the_video_gets_a_take_of_its_own(scene, module, clip) -
 def test_the_lens_is_in_pixels_of_the_video_that_is_named(scene, module, clip) -> None:
     scene.rotocap.video = str(clip)  # typed in, not imported
     scene.rotocap.use_lens, scene.rotocap.lens_mm = True, 43.27
-    request = module("addon.properties").request(bpy.context)
+    request = module("addon.capture_request").request(bpy.context)
     assert request.focal_px == pytest.approx(900.0, abs=0.1)  # the diagonal of 540 x 720
     scene.rotocap.use_range, scene.rotocap.first, scene.rotocap.last = True, 30, 10
     with pytest.raises(module("inference.errors").VideoError, match=r"30 to 10.*change one of them"):
-        module("addon.properties").request(bpy.context)
+        module("addon.capture_request").request(bpy.context)
 
 
 def test_a_video_that_was_moved_is_said(scene, clip) -> None:
@@ -108,7 +108,7 @@ def test_capture_cannot_be_pressed_twice(scene, module, clip) -> None:
     bpy.ops.rotocap.import_video(filepath=str(clip))
     assert bpy.ops.rotocap.capture.poll()
     assert not bpy.ops.rotocap.stop_capture.poll()
-    job = jobs.start(module("addon.properties").request(bpy.context))
+    job = jobs.start(module("addon.capture_request").request(bpy.context))
     try:
         assert not bpy.ops.rotocap.capture.poll()
         assert bpy.ops.rotocap.stop_capture.poll()

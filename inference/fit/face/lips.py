@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The jaw's opening, from the gap between the inner lips."""
+"""The jaw's opening from the gap between the inner lips, where a backend gives no mesh of the face."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .smooth import smooth
+from ..smooth import smooth
 
 Array = NDArray[np.float64]
 

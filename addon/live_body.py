@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The body that moves while a capture still runs: a preview, made of quick poses, without keys.
+
+It is not the animator's: it cannot be selected, it is marked, and it goes when the capture
+is over, when the file is saved and when an undo brings back one that a step had kept.
+Nothing here holds a reference to Blender's data from one call to the next, since an undo
+makes every one stale; things are found again by their mark.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+from numpy.typing import NDArray
+
+from ..inference.kinematics import matrix_from_axis_angle
+from ..inference.skeleton import JOINT_COUNT, JOINT_NAMES, rest_joints
+from ..retarget import quaternions
+from ..retarget.axes import BLENDER_FROM_SMPLX, rotations_to_blender, to_blender
+from . import armature, body
+from .jobs import Pose
+
+MARK = "rotocap_live"  # custom property of everything that belongs to a live body
+
+_NAME = "Capturing"
+_COLOUR = (0.35, 0.55, 0.75)
+_STATURE_M = 1.705  # of the template
+
+Array = NDArray[np.float64]
+
+
+class LiveBody:
+    """An armature and body in one scene, posed by `show`."""
+
+    def __init__(self, *, height_m: float | None = None) -> None:
+        self._rest = rest_joints() * ((height_m or _STATURE_M) / _STATURE_M)
+        self._bones: Array | None = None  # (55, 3, 3) rest matrices in the armature
+        self._world: Array | None = None  # (4, 4) where the camera of the poses stands, Blender's axes
+        self._fits = False
+        self._name = ""
+
+    def build(self, scene: bpy.types.Scene, video: Path) -> bool:
+        """Make it, hidden until the first pose. False if the animator is in the middle of an edit."""
+        if bpy.context.mode not in ("OBJECT", "POSE") or bpy.context.scene != scene:
+            return False
+        remove_all()
+        collection = bpy.data.collections.new(_NAME)
+        scene.collection.children.link(collection)
+        before = bpy.context.view_layer.objects.active
+        mode = before.mode if before is not None else "OBJECT"
+        rig = armature.new_armature(_NAME, self._rest, collection)
+        if mode == "POSE" and bpy.ops.object.mode_set.poll():
+            bpy.ops.object.mode_set(mode=mode)
+        mesh = body.new_body(f"{_NAME} body", self._rest, rig, collection, colour=_COLOUR, face_shapes=False)
+        rig.show_in_front = False
+        for thing in (rig, mesh):
+            thing.hide_select = True
+            thing.hide_render = True
+            thing.hide_viewport = True
+        for thing in (collection, rig, rig.data, mesh, mesh.data, *mesh.data.materials):
+            thing[MARK] = True
+        bones = [rig.data.bones[name].matrix_local.to_3x3() for name in JOINT_NAMES]
+        self._bones = np.array(bones, dtype=np.float64)
+        self._world = camera_of(scene, video)
+        self._fits = self._world is not None
+        self._name = rig.name
+        return True
+
+    def show(self, pose: Pose) -> bool:
+        """Take the pose. False if the body is not there any more."""
+        rig = self._found()
+        if rig is None or self._bones is None:
+            return False
+        local = matrix_from_axis_angle(np.asarray(pose.poses).reshape(JOINT_COUNT, 3))
+        turned = np.swapaxes(self._bones, -1, -2) @ rotations_to_blender(local) @ self._bones
+        pelvis = np.asarray(pose.pelvis)
+        if self._world is None:
+            self._world = level_camera(pelvis, height=float(self._rest[0, 1]))
+        place = self._bones[0].T @ to_blender(pelvis - self._rest[0])
+        for name, quaternion in zip(JOINT_NAMES, quaternions.from_matrix(turned), strict=True):
+            rig.pose.bones[name].rotation_quaternion = quaternion
+        rig.pose.bones[JOINT_NAMES[0]].location = place
+        if rig.hide_viewport:
+            # The poses are the camera's; the armature stands where that camera does.
+            to_camera = np.eye(4)
+            to_camera[:3, :3] = armature.CAMERA_FLIP @ BLENDER_FROM_SMPLX.T
+            rig.matrix_world = Matrix(self._world @ to_camera)
+            for thing in (rig, *rig.children):
+                thing.hide_viewport = False
+        return True
+
+    @property
+    def fits_the_picture(self) -> bool:
+        """Whether it stands before a camera that shows the video."""
+        return self._fits
+
+    def _found(self) -> bpy.types.Object | None:
+        thing = bpy.data.objects.get(self._name)
+        if thing is not None and MARK in thing and thing.type == "ARMATURE":
+            return thing
+        # The animator may have given it another name.
+        thing = next((ob for ob in bpy.data.objects if MARK in ob and ob.type == "ARMATURE"), None)
+        self._name = thing.name if thing is not None else ""
+        return thing
+
+
+def camera_of(scene: bpy.types.Scene, video: Path) -> Array | None:
+    """Where the scene's camera stands (4, 4), if it shows this video: then the body fits the picture."""
+    camera = scene.camera
+    if camera is None or camera.type != "CAMERA":
+        return None
+    for background in camera.data.background_images:
+        shown = background.clip if background.source == "MOVIE_CLIP" else background.image
+        if shown is not None and Path(bpy.path.abspath(shown.filepath)) == video:
+            return np.array(camera.matrix_world.normalized(), dtype=np.float64)
+    return None
+
+
+def level_camera(pelvis: Array, *, height: float) -> Array:
+    """A camera (4, 4) that looks straight ahead and sees a pelvis (3,) so high over the scene's origin."""
+    out = np.eye(4)
+    # Blender's camera looks along -z with +y up: stood up, it looks along +y.
+    out[:3, :3] = np.array(Matrix.Rotation(math.radians(90.0), 3, "X"))
+    out[:3, 3] = np.array([0.0, 0.0, height]) - out[:3, :3] @ armature.CAMERA_FLIP @ pelvis
+    return out
+
+
+def remove_all() -> None:
+    """Take every live body away, also one that an undo or a file brought back."""
+    for store in (
+        bpy.data.objects, bpy.data.collections, bpy.data.meshes, bpy.data.armatures, bpy.data.materials,
+    ):  # fmt: skip
+        marked = [thing for thing in store if MARK in thing and thing.library is None]
+        if marked:
+            bpy.data.batch_remove(marked)
