@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A quick pose of one person for every frame that is read, to be seen while the capture runs.
 
-It is a preview and no result: each frame is taken by itself, from the landmarks' own 3D
-points in closed form, with bones of average proportions and a little smoothing. The fit
-that follows the reading knows the whole take and makes it anew.
+It is a preview and no result: the lift network says how the body stands, from the last
+half second, on bones of average proportions, with a little smoothing. The fit that follows
+the reading knows the whole take and makes it anew.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +22,18 @@ from .fit import initial
 from .fit.evidence import Evidence, gather
 from .fit.face import fit_jaw
 from .fit.hands import fit_hand
+from .fit.lifted import local_rotations
 from .fit.model_points import GROUPS, scaled_rest
 from .kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
+from .lift.network import lift
 from .people.motion import place
 from .people.tracker import TrackRow
 from .skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, LEFT_HAND, RIGHT_HAND
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
+_RECENT = 16  # frames that the network is shown
 _INTERVAL_S = 1.0 / 15.0  # more poses a second than this nobody sees
 _SHARE = 0.1  # of the processor's time that the preview may take from the reading
 _CALM_S = 0.06  # how long the smoothing remembers, in the video's time
@@ -70,11 +76,19 @@ class Preview:
         self._track: int | None = None
         self._picked: int | None = None
         self._last: tuple[float, Array, Array] | None = None  # time, local (55, 3, 3), pelvis
+        self._recent: deque[tuple[float, Floats]] = deque(maxlen=_RECENT)  # times, keypoints (133, 3)
+        self._recent_of: int | None = None  # the track
 
     def step(self, frame: int, time_s: float, rows: Sequence[TrackRow]) -> PreviewPose | None:
         """The pose in a frame, in which `rows` are all the people. None: too soon, or nobody is there."""
         row = self._choose(frame, rows)
-        if row is None or time.monotonic() < self._due:
+        if row is None:
+            return None
+        if row.track != self._recent_of:
+            self._recent.clear()
+            self._recent_of = row.track
+        self._recent.append((time_s, row.landmarks.keypoints))
+        if time.monotonic() < self._due:
             return None
         begun = time.thread_time()
         evidence = gather(
@@ -112,7 +126,12 @@ class Preview:
 
     def _posed(self, evidence: Evidence, row: TrackRow) -> tuple[Array, Array]:
         """Local rotations (55, 3, 3) and pelvis (3,) of the one frame of the evidence."""
-        body = initial.rotations(evidence)
+        lifted = lift(
+            time_s=np.array([time_s for time_s, _ in self._recent]),
+            keypoints=np.stack([keypoints for _, keypoints in self._recent]),
+            camera_K=self._camera_K,
+        )
+        body = local_rotations(lifted.world[-1:])
         pelvis = initial.translation(evidence, body, self._rest)
         local = np.tile(np.eye(3), (1, JOINT_COUNT, 1, 1))
         local[:, :BODY_JOINT_COUNT] = body
