@@ -31,7 +31,7 @@ from ..skeleton import BODY_JOINT_COUNT, INDEX, PARENTS, rest_joints
 from . import prior
 from .evidence import Evidence
 from .initial import LOG_SCALE_SIGMA, STATURE_SIGMA
-from .model_points import FOOT_ROWS, GROUPS, JOINT_GROUP, POINTS, scaled_rest
+from .model_points import FOOT_ROWS, GROUPS, JOINT_GROUP, POINTS, scaled_rest, stature_shares
 from .smooth import second_difference
 from .world_frame import seen_by
 
@@ -50,7 +50,7 @@ class BodyOptions:
 
     point_sigma: float = 0.010  # 2D points, as a share of the person's upright size in the picture
     facing_sigma: tuple[float, float, float] = (0.15, 0.25, 0.25)  # head, hands, radians
-    slide_sigma: float = 0.004  # metres per frame at 30 frames/s that a standing foot may seem to slide
+    slide_sigma: float = 0.0015  # metres per frame at 30 frames/s that a standing foot may seem to slide
     robust: float = 3.0  # residuals beyond this many sigmas count less and less
     smoothness: float = 1.0  # multiplies the cost of acceleration
     iterations: int = 15
@@ -200,7 +200,8 @@ class _Problem:
         band, smooth_cost = self._smoothness(gradient, local, pelvis)
         cost += self._add_standing(blocks, band, gradient, points, point_jacobian)
         if shared:
-            precision = np.eye(shared) / LOG_SCALE_SIGMA**2 + 1.0 / (shared * STATURE_SIGMA) ** 2
+            shares = stature_shares(self.start_scale)
+            precision = np.eye(shared) / LOG_SCALE_SIGMA**2 + np.outer(shares, shares) / STATURE_SIGMA**2
             # A detector errs alike in neighbouring frames: so many frames are one measurement.
             precision *= max(1.0, count / _ALIKE_FRAMES)
             stray = log_scale - self.start_scale

@@ -27,7 +27,6 @@ Floats = NDArray[np.floating[Any]]
 
 _MIN_CERTAINTY = 0.05  # below it a point says nothing
 _DETECTOR_SIGMA = 0.08  # metres: how far the landmark graphs' own 3D points are off
-_STANDING_SPEED = 0.15  # metres a second: landmarks of a foot at rest wander by about half of it
 _WRISTS = ((9, wholebody.LEFT_HAND.start), (10, wholebody.RIGHT_HAND.start))
 _FACE_EYES = (wholebody.FACE.start + 36, wholebody.FACE.start + 45)  # outer corners, right and left
 _FACE_UP = (wholebody.FACE.start + 8, wholebody.FACE.start + 27)  # chin, bridge of the nose
@@ -50,7 +49,7 @@ class Evidence:
     # Observed world rotations, camera axes: head, left hand, right hand; identity where unknown.
     facing: Array  # (T, 3, 3, 3)
     facing_weight: Array  # (T, 3)
-    standing: Array  # (T, 4) 0 to 1: heels and toes (`FOOT_KEYPOINTS`) that stand still in the picture
+    standing: Array  # (T, 4) 0 to 1: heels and toes (`FOOT_KEYPOINTS`) that the lift network sees stand
     # World from camera (T, 4, 4), metres, where the camera moves: `relative`, `facing` and `standing`
     # are the world's then, see `world_frame`. None: a camera that stands still is the world.
     camera: Array | None = None
@@ -109,7 +108,7 @@ def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Arra
         turn_precision=np.zeros((len(time_s), BODY_JOINT_COUNT)),
         facing=facing,
         facing_weight=facing_weight,
-        standing=_standing(time_s, normalised, certainty, size),
+        standing=np.zeros((len(time_s), len(FOOT_KEYPOINTS))),
     )
 
 
@@ -141,25 +140,6 @@ def _upright_size(normalised: Array, certainty: Array, points3d: Array) -> Array
         size = np.where(good, extent, 1.0)
     times = np.arange(len(size))
     return np.interp(times, times[good], size[good]) if good.any() else np.ones(len(size))
-
-
-def _standing(time_s: Array, normalised: Array, certainty: Array, size: Array) -> Array:
-    """How surely (T, 4) each foot point stands: its speed over a fifth of a second, in body heights."""
-    out = np.zeros((len(time_s), len(FOOT_KEYPOINTS)))
-    if len(time_s) < 3:
-        return out
-    half = 0.1
-    before = np.searchsorted(time_s, time_s - half)
-    after = np.minimum(np.searchsorted(time_s, time_s + half), len(time_s) - 1)
-    span = np.maximum(time_s[after] - time_s[before], 1e-6)
-    for column, k in enumerate(FOOT_KEYPOINTS):
-        moved = np.linalg.norm(normalised[after, k] - normalised[before, k], axis=-1)
-        speed = moved / span / size * 1.7  # metres a second, about
-        seen = np.minimum(np.minimum(certainty[before, k], certainty[after, k]), certainty[:, k])
-        # Over a gap nothing is known of what the foot did meanwhile.
-        seen = np.where(span < 4 * half, seen, 0.0)
-        out[:, column] = seen * np.clip(2.0 - speed / _STANDING_SPEED, 0.0, 1.0)
-    return out
 
 
 def _frame_from(x_axis: Array, up: Array) -> Array:

@@ -13,13 +13,12 @@ from ..lift import layout
 from ..lift.network import Lifted
 from ..skeleton import INDEX, rest_joints
 from .evidence import Evidence
-from .model_points import GROUPS, POINTS, scaled_rest, stature
+from .model_points import GROUPS, POINTS, stature
 from .world_frame import placed, turned_back
 
 Array = NDArray[np.float64]
 
 _FURTHEST = 0.25  # log scale of a bone against the template's
-_ROW = {int(k): p for p, k in enumerate(POINTS.keypoint)}  # COCO index -> row of the evidence
 # Pairs of joints whose distance measures a group of bones, left and right.
 _MEASURED = {
     "hips": (("left_hip", "right_hip"),),
@@ -32,15 +31,14 @@ _MEASURED = {
     "foot": (("left_ankle", "left_foot"), ("right_ankle", "right_foot")),
     "head": (("neck", "head"),),
 }
-# Bones between points of the detector (COCO indices) that say how large its 3D person is.
-_SPANS = ((5, 7), (6, 8), (7, 9), (8, 10), (11, 13), (12, 14), (13, 15), (14, 16), (11, 12), (5, 6))
 LOG_SCALE_SIGMA = 0.08  # how far people's bones stray from the template's share of their height
-STATURE_SIGMA = 0.01  # a picture does not tell size from distance: the mean of the scales stays put
+STATURE_SIGMA = 0.01  # a picture does not tell size from distance: the height stays put
 
 
-def proportions(lifted: Lifted, *, size: float) -> Array:
-    """Log scales (10,) of the bone groups of a person who is exp(size) times the average adult.
+def proportions(lifted: Lifted, *, height_m: float | None) -> Array:
+    """Log scales (10,) of the bone groups of a person of that stature.
 
+    A picture does not tell size from distance: without a stature it is an adult's of 1.70 m.
     The network's joints keep no bone's length exactly; each group has the median over the
     half of the frames in which both its ends are surest.
     """
@@ -55,27 +53,7 @@ def proportions(lifted: Lifted, *, size: float) -> Array:
             length = np.linalg.norm(lifted.places[sure, i] - lifted.places[sure, j], axis=-1)
             ratios.append(np.log(np.median(length) / np.linalg.norm(rest[i] - rest[j])))
         out[GROUPS.index(name)] = np.clip(np.mean(ratios), -_FURTHEST, _FURTHEST)
-    return np.asarray(out + size - np.log(stature(out) / layout.STATURE))
-
-
-def size(evidence: Evidence, *, height_m: float | None) -> float:
-    """Log of the person's size over an adult's of 1.70 m.
-
-    `height_m` is the person's stature when the animator knows it. A monocular picture does
-    not tell it: without it, half way between an average adult and what the detector's 3D
-    points say.
-    """
-    if height_m is not None:
-        return float(np.log(height_m / layout.STATURE))
-    average = np.zeros(len(GROUPS))
-    template = POINTS.rest(scaled_rest(average), average)
-    ratios = []
-    for a, b in _SPANS:
-        use = np.minimum(evidence.relative_weight[:, _ROW[a]], evidence.relative_weight[:, _ROW[b]]) > 0.5
-        length = np.linalg.norm(evidence.relative[use, _ROW[a]] - evidence.relative[use, _ROW[b]], axis=-1)
-        if len(length) >= 5 and np.median(length) > 0.01:
-            ratios.append(np.log(np.median(length) / np.linalg.norm(template[_ROW[a]] - template[_ROW[b]])))
-    return float(np.clip(0.5 * np.mean(ratios), -0.12, 0.12)) if ratios else 0.0
+    return np.asarray(out + np.log((height_m or layout.STATURE) / stature(out)))
 
 
 def translation(evidence: Evidence, local: Array, rest: Array) -> Array:

@@ -32,6 +32,7 @@ class LiftTrust:
     spread: float = 1.5
     turn_sigma: float = 0.35  # radians, of a joint whose place is known to `place_sigma`
     place_sigma: float = 0.05  # metres
+    contact_slope: float = 3.0  # a foot stands from a third of certainty on, and surely from two thirds
 
 
 def with_lift(
@@ -56,6 +57,7 @@ def with_lift(
         relative_precision=total,
         turns=local_rotations(lifted.world),
         turn_precision=1.0 / (trust.turn_sigma * doubt) ** 2,
+        standing=np.clip(trust.contact_slope * lifted.contact - 1.0, 0.0, 1.0),
     )
 
 

@@ -110,6 +110,13 @@ def stature(log_scale: Array) -> float:
     return float(scaled_rest(log_scale)[INDEX["head"], 1] + _CROWN * np.exp(log_scale[-1]))
 
 
+def stature_shares(log_scale: Array) -> Array:
+    """How much (10,) of a person's height each group of bones makes up; the sum is 1."""
+    step = 1e-4
+    bigger = log_scale + step * np.eye(len(GROUPS))
+    return np.array([np.log(stature(row) / stature(log_scale)) / step for row in bigger])
+
+
 def scaled_rest(log_scale: Array) -> Array:
     """Rest joints (55, 3) of a person whose bone groups are exp(log_scale (10,)) times the template.
 

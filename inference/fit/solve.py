@@ -77,9 +77,8 @@ def solve(
     """
     count = len(time_s)
     evidence = gather(time_s=time_s, keypoints=keypoints, points3d=points3d, camera_K=camera_K)
-    size = initial.size(evidence, height_m=options.height_m)
     lifted = lift(time_s=time_s, keypoints=keypoints, camera_K=camera_K, check=check)
-    log_scale = initial.proportions(lifted, size=size)
+    log_scale = initial.proportions(lifted, height_m=options.height_m)
     evidence = with_lift(evidence, lifted, log_scale, options.trust)
     if motion is not None:
         evidence = in_world(evidence, motion)
