@@ -20,6 +20,27 @@ from ..operators.capture import (
     ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
 )
+from ..operators.correct_clean import (
+    ROTOCAP_OT_add_step,
+    ROTOCAP_OT_move_step,
+    ROTOCAP_OT_remove_step,
+    ROTOCAP_OT_step_frame,
+)
+from ..operators.correct_contacts import (
+    ROTOCAP_OT_make_lanes,
+    ROTOCAP_OT_put_down,
+    ROTOCAP_OT_remove_lanes,
+)
+from ..operators.correct_layers import (
+    ROTOCAP_OT_toggle_edits,
+    ROTOCAP_OT_toggle_layer,
+    ROTOCAP_OT_update_motion,
+)
+from ..operators.correct_pose import (
+    ROTOCAP_OT_correct_pose,
+    ROTOCAP_OT_remove_edit,
+    ROTOCAP_OT_reshape_edits,
+)
 from ..operators.export_motion import ROTOCAP_OT_export_motion
 from ..operators.go_to_doubt import ROTOCAP_OT_go_to_doubt
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
@@ -54,6 +75,14 @@ from ..panels.capture import (
     ROTOCAP_PT_queue,
     ROTOCAP_UL_queue,
 )
+from ..panels.correct import (
+    ROTOCAP_PT_clean_up,
+    ROTOCAP_PT_contacts,
+    ROTOCAP_PT_correct,
+    ROTOCAP_PT_edits,
+    ROTOCAP_UL_edits,
+    ROTOCAP_UL_steps,
+)
 from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
 from ..panels.performances import ROTOCAP_PT_performances, ROTOCAP_UL_performances
 from ..panels.retarget import (
@@ -66,7 +95,7 @@ from ..panels.retarget import (
 )
 from ..panels.see import ROTOCAP_PT_see
 from ..panels.sidebar import ROTOCAP_PT_apply, ROTOCAP_PT_video
-from . import capture_session, device_check, models, overlay, performance_edits
+from . import capture_session, correct_watch, device_check, models, overlay, performance_edits
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
 from .performance_properties import RotocapPerformance, RotocapTakeEdition
@@ -116,6 +145,19 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_performance_merge,
     ROTOCAP_OT_performance_split,
     ROTOCAP_OT_side_by_side,
+    ROTOCAP_OT_toggle_layer,
+    ROTOCAP_OT_toggle_edits,
+    ROTOCAP_OT_update_motion,
+    ROTOCAP_OT_correct_pose,
+    ROTOCAP_OT_remove_edit,
+    ROTOCAP_OT_reshape_edits,
+    ROTOCAP_OT_add_step,
+    ROTOCAP_OT_remove_step,
+    ROTOCAP_OT_move_step,
+    ROTOCAP_OT_step_frame,
+    ROTOCAP_OT_make_lanes,
+    ROTOCAP_OT_remove_lanes,
+    ROTOCAP_OT_put_down,
     ROTOCAP_OT_open_help,
     ROTOCAP_OT_open_preferences,
     ROTOCAP_OT_download_model,
@@ -136,6 +178,12 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_PT_apply,
     ROTOCAP_PT_performances,
     ROTOCAP_PT_see,
+    ROTOCAP_UL_steps,
+    ROTOCAP_UL_edits,
+    ROTOCAP_PT_correct,
+    ROTOCAP_PT_edits,
+    ROTOCAP_PT_contacts,
+    ROTOCAP_PT_clean_up,
     ROTOCAP_PT_character,
     ROTOCAP_PT_bone_map,
     ROTOCAP_PT_transfer,
@@ -152,9 +200,11 @@ def register() -> None:
     capture_session.enable()
     overlay.enable()
     performance_edits.enable()
+    correct_watch.enable()
 
 
 def unregister() -> None:
+    correct_watch.disable()
     performance_edits.disable()
     overlay.disable()
     capture_session.disable()
