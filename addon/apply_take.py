@@ -10,7 +10,7 @@ import bpy
 from ..inference.errors import RigError, TakeError, VideoError
 from ..inference.take import Take
 from ..retarget.bone_map import BoneMap
-from . import retarget, scene_from_take
+from . import correct_apply, retarget, scene_from_take
 from .camera import look_through
 from .motion_files import MOTION
 from .retarget import RetargetSettings
@@ -100,8 +100,10 @@ def apply_to(
     person, title, read = people[0], take.path.stem, take.read
     # The same part of the same video, captured again, is the same source.
     source = source or f"{take.video.fingerprint[:16]} {read.start_frame}-{read.end_frame} {person.name}"
+    # What the animator has put right of this person on this armature goes along.
+    sequence, settings = correct_apply.prepared(scene, armature, person, settings or RetargetSettings())
     done = retarget.retarget(
-        scene, armature, person.sequence, name=f"{title} {person.name}", source=source,
+        scene, armature, sequence, name=f"{title} {person.name}", source=source,
         settings=settings, bone_map=bone_map,
     )  # fmt: skip
     report = ApplyReport(armatures=[done.armature], keys=done.keys, retargeted=done)

@@ -15,7 +15,7 @@ from bpy.app.handlers import persistent
 from ..inference import take_people
 from ..inference.errors import RotocapError, TakeError
 from ..inference.take import PersonRecord, Take
-from . import captured, performance_motion, performances, scene_from_take, tracks
+from . import captured, correct_apply, performance_motion, performances, scene_from_take, tracks
 from .blender_versions import copy_active_action, copy_strip_action
 from .performance_properties import RotocapPerformance
 from .scene_from_take import Person
@@ -192,7 +192,12 @@ def _play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, record:
         return []
     if performances.is_ours(entry):
         scene_from_take.mark_gaps(scene, entry.name, timeline)
-        return performance_motion.write(entry.armature, sequence, timeline, name=entry.name)
+        try:
+            return correct_apply.refresh(scene, entry)
+        except RotocapError as error:  # what was put right does not fit the person any more
+            entry.corrections.stale = True
+            notes = performance_motion.write(entry.armature, sequence, timeline, name=entry.name)
+            return [*notes, f"{entry.name}: without its corrections: {error}"]
     from .apply_take import apply_to
     from .retarget import settings_of
 
