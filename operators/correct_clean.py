@@ -21,7 +21,7 @@ class ROTOCAP_OT_add_step(OnPerformance):
     bl_label = "Add Step"
     bl_options = {"REGISTER", "UNDO"}
 
-    kind: bpy.props.EnumProperty(name="Step", items=_ADDED)
+    kind: bpy.props.EnumProperty(name="Step", description="What the step does", items=_ADDED)
 
     def change(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
         kept, scene = entry.corrections, context.scene
@@ -67,7 +67,9 @@ class ROTOCAP_OT_move_step(OnPerformance):
     bl_label = "Move Step"
     bl_options = {"REGISTER", "UNDO"}
 
-    direction: bpy.props.IntProperty(default=1, options={"SKIP_SAVE"})
+    direction: bpy.props.IntProperty(
+        name="Direction", description="-1 is up in the list, 1 is down", default=1, options={"SKIP_SAVE"}
+    )
 
     def change(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
         kept = entry.corrections
@@ -86,6 +88,8 @@ class ROTOCAP_OT_step_frame(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     field: bpy.props.EnumProperty(
+        name="Which",
+        description="Which frame of the step",
         items=(("first", "First", ""), ("last", "Last", ""), ("at", "As at Frame", "")),
         options={"SKIP_SAVE"},
     )

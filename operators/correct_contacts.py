@@ -70,7 +70,9 @@ class ROTOCAP_OT_put_down(_OnLanes):
     bl_options = {"REGISTER", "UNDO"}
 
     lane: bpy.props.EnumProperty(
-        name="Point", items=tuple((lane, name, "") for lane, name in LANE_NAMES.items())
+        name="Point",
+        description="Which point of which foot",
+        items=tuple((lane, name, "") for lane, name in LANE_NAMES.items()),
     )
     frames: bpy.props.IntProperty(name="Frames", description="How long it stays down", default=10, min=2)
 

@@ -65,6 +65,8 @@ class ROTOCAP_OT_toggle_layer(OnPerformance):
     bl_options = {"REGISTER", "UNDO"}
 
     layer: bpy.props.EnumProperty(
+        name="Layer",
+        description="Which layer of the corrections",
         items=(
             ("clean_on", "Clean-up", ""),
             ("contacts_on", "Contacts", ""),

@@ -65,7 +65,12 @@ class ROTOCAP_OT_remove_edit(_OnArmature):
     bl_label = "Remove Edit"
     bl_options = {"REGISTER", "UNDO"}
 
-    index: bpy.props.IntProperty(options={"SKIP_SAVE"}, default=-1)
+    index: bpy.props.IntProperty(
+        name="Edit",
+        description="Which edit of the list, counted from 0; -1 for the chosen one",
+        default=-1,
+        options={"SKIP_SAVE"},
+    )
 
     def change(self, context: bpy.types.Context, armature: bpy.types.Object) -> None:
         index = self.index if self.index >= 0 else armature.rotocap.edits.index
