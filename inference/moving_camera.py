@@ -38,6 +38,7 @@ _SURE = 0.10  # relative doubt of the unit above which the animator is told
 _UP_SIGMA = np.radians(2.0)  # of what upright people say
 _FLOOR_SIGMA = 0.04  # metres that a standing foot's place errs in height,
 _INDEPENDENT = 15  # frames of standing that are one measurement of it
+_ABOUT = "how the camera moved"
 _TILT_LIMIT = np.radians(6.0)  # a floor that is steeper is a ramp or stairs, not a fault of up
 
 
@@ -63,14 +64,27 @@ class Unit:
     metres: float
     doubt: float
 
-    def warning(self) -> str | None:
-        """What the animator should know, None where the unit is sure."""
-        if self.doubt <= _SURE:
-            return None
-        return (
-            "how far the camera moved is not sure: no foot was seen to stand long enough while it did. "
-            "Check the path, or capture a part in which the feet are in the picture"
+
+def warnings(unit: Unit, people: Sequence[Steps], path: CameraPath) -> list[str]:
+    """What the animator should know of a capture with this path."""
+    out = []
+    if unit.doubt > _SURE:
+        out.append(
+            f"{_ABOUT} is not sure: no foot was seen to stand long enough while it moved. "
+            "Check the person's path, or capture a part in which the feet are in the picture"
         )
+    unsolved = max((path.unsolved(steps.time_s) for steps in people), default=0.0)
+    if unsolved > 0.0:
+        out.append(
+            f"{_ABOUT} is not known for {unsolved:.1f} s of the video, in which it is taken to stand still; "
+            "solve the camera for all of it, or capture only the part that is solved"
+        )
+    return out
+
+
+def is_warning(text: str) -> bool:
+    """Whether `warnings` said it, of a solve that is made anew."""
+    return text.startswith(_ABOUT)
 
 
 def turning(camera: Array) -> CameraMotion:
@@ -126,7 +140,7 @@ def unit_of(people: Sequence[Steps], path: CameraPath) -> Unit:
         square = np.where(use, square, np.inf)
         plain = np.where(use, _PLAIN_SPEED**2 / (_PLAIN_SPEED**2 + square), 0.0)
         best = plain.max(axis=1)
-        return float((1.0 - best).sum()), np.where(plain >= best[:, None], plain, 0.0) * use
+        return float((1.0 - best).sum()), np.where(use & (plain >= best[:, None]), plain, 0.0)
 
     metres = min((guess * step for step in _UNITS), key=lambda unit: cost(unit)[0])
     for _ in range(10):
