@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One person's expression over a take, from the 204 points that are kept of a face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
+from ..smooth import smooth
+from . import bones
+from .aligned import align
+from .neutral import neutral_face
+from .response import COUNT, LOOK_LIMIT, LOOKS, NAMES, Response, turn_terms
+from .seen import seen
+
+Array = NDArray[np.float64]
+
+# How quickly a coefficient may change: standard deviation of its acceleration, per frame^2 at 30 frames/s.
+# A blink is shut and open again within 3 frames, brows take their time.
+_QUICK = {
+    "eyeBlink": 0.6,
+    "eyeWide": 0.3,
+    "eyeSquint": 0.2,
+    "eyeLook": 0.5,
+    "jaw": 0.2,
+    "mouth": 0.15,
+    "tongue": 0.2,
+}
+_SLOW = 0.08
+_SIGMA = 0.06  # of a coefficient in a face that is seen well
+_AT_REST = 1.5  # how loosely a face that is not seen is held at rest
+_GAP_S = 0.3  # shorter gaps are filled, longer ones stay unknown
+_KNOWN = 0.03  # worth at least so much, else nothing is known
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceFit:
+    """A face over T frames. Turns are axis-angle, radians, in SMPL-X's joint frames."""
+
+    arkit: Array  # (T, 52) 0 to 1, in the order of the free body; NaN where it is not known
+    jaw: Array  # (T, 3); at rest where nothing is known
+    eyes: Array  # (T, 2, 3) left and right; straight ahead where nothing is known
+
+
+@cache
+def _response() -> Response:
+    return Response.load()
+
+
+def fit_face(
+    *,
+    time_s: Array,
+    face: NDArray[np.floating[Any]],
+    keypoints: NDArray[np.floating[Any]],
+    read: NDArray[np.floating[Any]] | None = None,
+) -> FaceFit:
+    """From face (T, 204, 3) as `landmarks.face_points` has it, keypoints (T, 133, 3), times (T,).
+
+    read (T, 52): coefficients that a network gave directly, NaN where it did not; they take the place
+    of those that are read from the points.
+    """
+    response = _response()
+    aligned = align(face, response.reference)
+    worth = seen(keypoints, aligned.turn, aligned.known)
+    values = _coefficients(response, aligned.points, aligned.turn, worth.whole)
+    if read is not None:
+        values = _counted_from_rest(np.asarray(read, dtype=np.float64), values, worth.whole)
+    weight = worth.part.copy()
+    for part, side in ((LEFT_EYE_PART, "Left"), (RIGHT_EYE_PART, "Right")):
+        blind = np.isnan(np.asarray(face[:, part])).any(axis=(1, 2))
+        # Lids are known a little from the mesh, the pupil is not.
+        eye = np.array([name.startswith("eye") and name.endswith(side) for name in NAMES])
+        weight[np.ix_(blind, eye & ~LOOKS)] *= 0.3
+        if read is None:
+            weight[np.ix_(blind, eye & LOOKS)] = 0.0
+    smoothed = _smoothed(time_s, values, weight)
+    known = _known(time_s, weight > _KNOWN)
+    arkit = np.where(known, np.clip(smoothed, 0.0, 1.0), np.nan)
+    return FaceFit(arkit=arkit, jaw=bones.jaw(smoothed), eyes=bones.eyes(smoothed))
+
+
+def _coefficients(response: Response, points: Array, turn: Array, weight: Array) -> Array:
+    """(T, 52) of each frame by itself; 0 where nothing is known."""
+    shape = response.reference.shape
+    plain = points - (turn_terms(turn) @ response.turn).reshape(-1, *shape)
+    jaw_open = response.basis[NAMES.index("jawOpen")].reshape(shape)
+    rest = neutral_face(plain, turn, weight, response.reference, jaw_open)
+    differences = (plain - rest).reshape(len(points), -1)
+    out = np.zeros((len(points), COUNT))
+    finite = np.isfinite(differences)
+    # The eyes are read by a network of their own, which may miss either: four kinds of frames at most.
+    kinds, of = np.unique(finite, axis=0, return_inverse=True)
+    for number, use in enumerate(kinds):
+        rows = np.flatnonzero(of.ravel() == number)
+        if use.any():
+            out[rows] = response.solver(seen=use)(differences[rows])
+    return out
+
+
+def _counted_from_rest(read: Array, otherwise: Array, weight: Array) -> Array:
+    """A network's coefficients, with what it sees in this face at rest taken off."""
+    given = np.isfinite(read).all(axis=1)
+    good = given & (weight > 0.5)
+    rest = np.zeros(COUNT)
+    if good.sum() >= 5:
+        rest = np.where(LOOKS, 0.0, np.quantile(read[good], 0.15, axis=0))
+    counted = np.clip((read - rest) / np.maximum(1.0 - rest, 0.3), 0.0, 1.0)
+    return np.where(given[:, None], counted, otherwise)
+
+
+def _smoothed(time_s: Array, values: Array, weight: Array) -> Array:
+    out = np.empty_like(values)
+    for i, name in enumerate(NAMES):
+        quick = next((a for start, a in _QUICK.items() if name.startswith(start)), _SLOW)
+        column = smooth(
+            values[:, i : i + 1],
+            weight[:, i] / _SIGMA**2,
+            time_s,
+            acceleration=quick,
+            neutral=np.zeros(1),
+            neutral_sigma=_AT_REST,
+        )
+        out[:, i] = np.clip(column[:, 0], 0.0, LOOK_LIMIT if LOOKS[i] else 1.0)
+    return out
+
+
+def _known(time_s: Array, sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(T, 52) what is known, short gaps between known frames included."""
+    if not len(time_s):
+        return sure
+    times = np.broadcast_to(time_s[:, None], sure.shape)
+    before = np.maximum.accumulate(np.where(sure, times, -np.inf), axis=0)
+    after = np.minimum.accumulate(np.where(sure, times, np.inf)[::-1], axis=0)[::-1]
+    return np.asarray(sure | (after - before <= _GAP_S))
