@@ -204,7 +204,7 @@ class Synthesis:
         return local @ rotations.from_axis_angle(turn)
 
     def _straightened(self, local: Tensor) -> Tensor:
-        """Limbs less bent by a constant, the less the straighter they are. Feet stay under the hips, and level."""
+        """Limbs less bent, by less where they are straight. Feet stay under the hips, and level."""
         local = local.clone()
         share = self._uniform(len(local), 0.1, 1.0)[:, None]
         for side, name, axis, sign, most in _STRAIGHTENED:
