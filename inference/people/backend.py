@@ -58,6 +58,9 @@ class LandmarkBackend(Protocol):
     def track(self, image: Image, state: Any) -> tuple[PersonLandmarks, Any] | None:
         """The person's landmarks, and the state to look with in the next frame. None if lost."""
 
+    def without(self, state: Any, part: str) -> Any:
+        """The state when a part of the person (`shared_parts.PARTS`) turned out to be somebody else's."""
+
     def pack(self, state: Any) -> Arrays:
         """The state as arrays, for the file."""
 
