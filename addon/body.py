@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 import numpy as np
+from mathutils import Color
 from numpy.typing import NDArray
 
 from ..inference.body import FreeBody
@@ -90,8 +93,15 @@ def _face_shapes(body: bpy.types.Object, free: FreeBody, vertices: NDArray[np.fl
         key.value = 0.0
 
 
+def linear(colour: Iterable[float]) -> tuple[float, float, float]:
+    """A colour as seen on a screen as materials have it: theirs is proportional to light."""
+    red, green, blue = Color(tuple(colour)).from_srgb_to_scene_linear()
+    return red, green, blue
+
+
 def _material(name: str, colour: tuple[float, float, float]) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
+    colour = linear(colour)
     material.diffuse_color = (*colour, 1.0)
     material.use_nodes = True
     shader = material.node_tree.nodes.get("Principled BSDF")

@@ -23,7 +23,7 @@ Floats = NDArray[np.floating[Any]]
 
 _SEEN = 0.1  # certainty below which a point is not drawn
 _UNSURE = 0.15  # metres: a joint this unsure is at its palest
-_LARGE = 350.0  # pixels of a body in the region, from which on points are of their full size
+_LARGE = 260.0  # pixels of a body in the region, from which on points are of their full size
 _BLACK = np.array([0.0, 0.0, 0.0], np.float32)
 _EDGES = np.array([(parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0])
 # Bones of the body are drawn thicker than those of fingers, jaw and eyes.
@@ -64,12 +64,12 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
 
 
 def smaller(data: Captured, row: int, picture: Picture, pixel: float) -> float:
-    """By how much points and bones are smaller than usual, 0.4 to 1: people in the distance are small."""
+    """By how much points and bones are smaller than usual, 0.5 to 1: people in the distance are small."""
     joints = data.joints[row, :BODY_JOINT_COUNT]
     if not np.isfinite(joints).all():
         return 1.0
     height = picture.scale * float(np.ptp(joints, axis=0).max()) / pixel
-    return float(np.clip(height / _LARGE, 0.4, 1.0))
+    return float(np.clip(height / _LARGE, 0.5, 1.0))
 
 
 def points(

@@ -113,7 +113,10 @@ def test_who_is_hidden_is_hidden_everywhere_and_comes_back(scene, two) -> None:
 def test_a_colour_reaches_the_body(scene, two) -> None:
     entries()[0].colour = (0.1, 0.2, 0.3)
     body = next(ob for ob in entries()[0].collection.objects if ob.type == "MESH")
-    assert tuple(body.material_slots[0].material.diffuse_color)[:3] == pytest.approx((0.1, 0.2, 0.3))
+    red, green, blue, _ = body.material_slots[0].material.diffuse_color
+    # Proportional to light, by the curve of sRGB.
+    expected = [((c + 0.055) / 1.055) ** 2.4 for c in (0.1, 0.2, 0.3)]
+    assert (red, green, blue) == pytest.approx(expected, abs=1e-3)
 
 
 def test_choosing_in_the_list_selects_the_armature(scene, two) -> None:
@@ -189,7 +192,9 @@ def test_a_copy_has_keys_of_its_own(scene, two) -> None:
     assert strips[0] != strips[1]
     body = next(ob for ob in copy.collection.objects if ob.type == "MESH")
     assert body.modifiers[0].object == copy.armature and body.parent == copy.armature
-    assert body.material_slots[0].material != one.collection.objects["Person 1 body"].material_slots[0].material
+    assert (
+        body.material_slots[0].material != one.collection.objects["Person 1 body"].material_slots[0].material
+    )
 
 
 def test_who_is_deleted_leaves_nothing_and_comes_back_with_undo(scene, module, two) -> None:
