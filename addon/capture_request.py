@@ -14,6 +14,7 @@ import bpy
 from ..inference.errors import RotocapError, VideoError
 from ..inference.take import RECORD, ReadSettings, Take, fingerprint
 from .camera import load_clip
+from .footage import camera_path_file
 from .jobs import CaptureRequest
 from .preferences import takes_folder, threads
 from .properties import RotocapSettings
@@ -51,8 +52,9 @@ def request(context: bpy.types.Context, queued: RotocapQueued | None = None) -> 
         raise RotocapError("Nobody is picked yet: press Pick Person and click on who is to be captured")
     read = _read_settings(settings, chosen)
     take = Path(bpy.path.abspath(chosen.take)) if chosen.take else default_take(video)
+    path = camera_path_file(context.scene, video)
     focal_px = None
-    if settings.use_lens:
+    if settings.use_lens and path is None:
         focal_px = settings.lens_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(*_picture_size(video))
     return CaptureRequest(
         video=video,
@@ -64,6 +66,7 @@ def request(context: bpy.types.Context, queued: RotocapQueued | None = None) -> 
         start_frame=read.start_frame or None,
         end_frame=read.end_frame,
         focal_px=focal_px,
+        camera_path=path,
         height_m=settings.height_m if settings.use_height else None,
         threads=threads(context),
     )

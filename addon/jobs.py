@@ -41,6 +41,7 @@ class CaptureRequest:
     start_frame: int | None = None
     end_frame: int | None = None  # the first frame not read
     focal_px: float | None = None
+    camera_path: Path | None = None  # a camera that moves, see `inference.camera_path`
     height_m: float | None = None
     threads: int | None = None
     preview: bool = False  # whether poses are told while the video is read

@@ -42,12 +42,17 @@ from ..operators.correct_pose import (
     ROTOCAP_OT_reshape_edits,
 )
 from ..operators.export_motion import ROTOCAP_OT_export_motion
+from ..operators.find_video import ROTOCAP_OT_find_video
 from ..operators.go_to_doubt import ROTOCAP_OT_go_to_doubt
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
 from ..operators.go_to_slide import ROTOCAP_OT_go_to_slide
 from ..operators.help import ROTOCAP_OT_open_help, ROTOCAP_OT_open_preferences
 from ..operators.import_motion import ROTOCAP_OT_import_motion
-from ..operators.import_video import ROTOCAP_OT_import_video
+from ..operators.import_video import (
+    ROTOCAP_FH_video,
+    ROTOCAP_OT_import_video,
+    ROTOCAP_OT_use_movie_clip,
+)
 from ..operators.models_download import (
     ROTOCAP_OT_cancel_model_download,
     ROTOCAP_OT_check_device,
@@ -69,6 +74,7 @@ from ..operators.queue import (
     ROTOCAP_OT_queue_use,
 )
 from ..operators.side_by_side import ROTOCAP_OT_side_by_side
+from ..panels import video as video_menus
 from ..panels.capture import (
     ROTOCAP_PT_capture,
     ROTOCAP_PT_capture_more,
@@ -94,10 +100,12 @@ from ..panels.retarget import (
     ROTOCAP_UL_bone_map,
 )
 from ..panels.see import ROTOCAP_PT_see
-from ..panels.sidebar import ROTOCAP_PT_apply, ROTOCAP_PT_video
-from . import capture_session, correct_watch, device_check, models, overlay, performance_edits
+from ..panels.sidebar import ROTOCAP_PT_apply
+from ..panels.video import ROTOCAP_PT_video
+from . import capture_session, correct_watch, device_check, footage, models, overlay, performance_edits
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
+from .footage_properties import RotocapFootage
 from .performance_properties import RotocapPerformance, RotocapTakeEdition
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
@@ -119,8 +127,12 @@ CLASSES: tuple[type, ...] = (
     RotocapTakeEdition,
     RotocapSee,
     RotocapQueued,
+    RotocapFootage,
     RotocapSettings,
     ROTOCAP_OT_import_video,
+    ROTOCAP_OT_use_movie_clip,
+    ROTOCAP_OT_find_video,
+    ROTOCAP_FH_video,
     ROTOCAP_OT_import_motion,
     ROTOCAP_OT_export_motion,
     ROTOCAP_OT_capture,
@@ -197,6 +209,8 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.rotocap = bpy.props.PointerProperty(type=RotocapSettings)
     bpy.types.Object.rotocap = bpy.props.PointerProperty(type=RotocapRig, override={"LIBRARY_OVERRIDABLE"})
+    footage.enable()
+    video_menus.enable()
     capture_session.enable()
     overlay.enable()
     performance_edits.enable()
@@ -208,6 +222,8 @@ def unregister() -> None:
     performance_edits.disable()
     overlay.disable()
     capture_session.disable()
+    video_menus.disable()
+    footage.disable()
     models.stop()
     device_check.stop()
     del bpy.types.Object.rotocap

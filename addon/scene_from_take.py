@@ -144,7 +144,12 @@ def add_people(
         report.keys += len(timeline) * (55 * 4 + 3)
     if footage is not None:
         view = camera.new_camera(
-            f"{title} camera", people[0].sequence, timelines[0], collection, size=footage.size
+            f"{title} camera",
+            people[0].sequence,
+            timelines[0],
+            collection,
+            size=footage.size,
+            kept=_import_camera(scene, footage),
         )
         report.camera = view.name
         if people[0].take is not None:
@@ -154,6 +159,16 @@ def add_people(
         _show_video(scene, view, footage, report)
     set_frame_range(scene, timelines, report, grow=not fresh)
     return report
+
+
+def _import_camera(scene: bpy.types.Scene, footage: Footage) -> bpy.types.Object | None:
+    """The camera that was made with the import of this video, once, if the animator left it as it was."""
+    kept = scene.rotocap.footage.camera
+    same = Path(bpy.path.abspath(scene.rotocap.video)) == footage.path
+    if kept is None or not same or kept.name not in scene.objects or not camera.is_untouched(kept):
+        return None
+    scene.rotocap.footage.camera = None
+    return kept
 
 
 def timeline_of(scene: bpy.types.Scene, sequence: SmplxSequence, *, subframes: bool = False) -> Timeline:

@@ -16,16 +16,6 @@ class SidebarPanel:
     bl_category = "Rotocap"
 
 
-class ROTOCAP_PT_video(SidebarPanel, bpy.types.Panel):
-    bl_label = "Video"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = self.layout, context.scene.rotocap
-        layout.operator("rotocap.import_video", icon="FILE_MOVIE")
-        if settings.video:
-            layout.prop(settings, "video", text="")
-
-
 def paragraph(column: bpy.types.UILayout, text: str, icon: str) -> None:
     """Text over several lines: a label alone is cut off in the middle."""
     for number, line in enumerate(textwrap.wrap(text, _CHARACTERS)):
