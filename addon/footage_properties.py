@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the scene keeps of its video beside the path: the clip, the camera over it, whether its solve is used."""
+"""What the scene keeps of its video beside the path: the clip, the camera over it, and the solve."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class RotocapFootage(bpy.types.PropertyGroup):
     use_solved_camera: bpy.props.BoolProperty(
         name="Solved Camera",
         description="Capture with the camera that was solved for this video in the Movie Clip Editor: "
-        "with its lens, and moving as it does, so that the person walks through the world and not on the spot",
+        "with its lens, and moving as it does, so that the person walks through the world",
         default=True,
     )

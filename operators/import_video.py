@@ -99,20 +99,20 @@ class ROTOCAP_OT_import_video(ImportsVideo, bpy.types.Operator):
         try:
             paths = self._paths()
             first, rest = (paths[0], []) if len(paths) == 1 else video.first_and_rest(paths)
+            others = [path.name for path in paths if path not in (first, *rest)]
             imported = video.import_video(context.scene, first, self.choices())
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.say(context, imported)
+        if others:
+            self.report({"WARNING"}, f"Left out, no videos: {', '.join(others)}")
         if rest:
             there = {entry.video for entry in context.scene.rotocap.queue}
             queued = [path for path in (first, *rest) if str(path) not in there]
             for path in queued:
                 capture_queue.add(context.scene, path)
-            self.report(
-                {"INFO"},
-                f"{len(queued)} videos are in the queue; {first.name} is shown. Capture All reads them",
-            )
+            self.report({"INFO"}, f"{len(queued)} videos went into the queue; {first.name} is shown")
         return {"FINISHED"}
 
     def _paths(self) -> list[Path]:
@@ -126,7 +126,7 @@ class ROTOCAP_OT_import_video(ImportsVideo, bpy.types.Operator):
 
 
 class ROTOCAP_OT_use_movie_clip(ImportsVideo, bpy.types.Operator):
-    """Capture from a clip that is open in the Movie Clip Editor. If its camera is solved, the person moves through the world as the camera does"""
+    """Capture from a clip of the Movie Clip Editor. If its camera is solved, that camera is used"""
 
     bl_idname = "rotocap.use_movie_clip"
     bl_label = "Use Movie Clip"
