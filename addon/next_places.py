@@ -127,16 +127,27 @@ def _foot_bones(armature: bpy.types.Object) -> dict[str, str]:
 def _slide(
     scene: bpy.types.Scene, armature: bpy.types.Object, bone: str, start: int, end: int, *, name: str
 ) -> Place | None:
-    """Where the head of a bone is furthest along the ground from where it came down, if it slides."""
-    frames = np.unique(np.linspace(start, end, _SAMPLES).round().astype(int))
-    places = np.array([_head(scene, armature, bone, int(frame)) for frame in frames])
-    away = np.linalg.norm(places[:, :2] - places[0, :2], axis=1)
-    worst = int(np.argmax(away))
-    if away[worst] <= scene.rotocap.see.slide:
+    """Where the head of a bone moves most along the ground although it should stand, if it slides."""
+    low, high, moved = _fastest(scene, armature, bone, start, end)
+    if moved <= scene.rotocap.see.slide:
         return None
-    steps = np.linalg.norm(np.diff(places[:, :2], axis=0), axis=1)
-    text = f"{name} slides by {100.0 * away[worst]:.0f} cm in frames {start} to {end}"
-    return Place(int(frames[int(np.argmax(steps)) + 1]), text)
+    while high - low > 2:
+        low, high, _ = _fastest(scene, armature, bone, low, high)
+    return Place(high, f"{name} slides by {100.0 * moved:.0f} cm in frames {start} to {end}")
+
+
+def _fastest(
+    scene: bpy.types.Scene, armature: bpy.types.Object, bone: str, start: int, end: int
+) -> tuple[int, int, float]:
+    """The two frames, of a few in a range, between which a bone's head moves most along the ground.
+
+    And how far it comes at most from where it was at the start.
+    """
+    frames = np.unique(np.linspace(start, end, _SAMPLES).round().astype(int))
+    places = np.array([_head(scene, armature, bone, int(frame)) for frame in frames])[:, :2]
+    away = np.linalg.norm(places - places[0], axis=1)
+    step = int(np.argmax(np.linalg.norm(np.diff(places, axis=0), axis=1)))
+    return int(frames[step]), int(frames[step + 1]), float(away.max())
 
 
 def _head(scene: bpy.types.Scene, armature: bpy.types.Object, bone: str, frame: int) -> NDArray[np.float64]:
