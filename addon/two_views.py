@@ -23,7 +23,7 @@ def second_view(context: bpy.types.Context) -> bpy.types.Area | None:
 
 
 def split(context: bpy.types.Context, target: bpy.types.Object | None) -> None:
-    """A new viewport shows the video through the camera; this one, with the buttons, `target` from the side."""
+    """A new viewport shows the video through the camera; this one, with its buttons, `target`."""
     here = context.area
     before = {area.as_pointer() for area in context.screen.areas}
     region = next(region for region in here.regions if region.type == "WINDOW")
