@@ -244,8 +244,18 @@ def running() -> bool:
 
 
 def holds_the_window() -> bool:
-    """Whether Esc stops a capture, and another one must wait."""
-    return running() and (_session.job.outcome is not None or _session.job.holds_the_window)
+    """Whether Esc stops a capture that runs."""
+    return running() and _session.job.holds_the_window
+
+
+def must_wait() -> str:
+    """Why no other capture can be started now, in words; empty where one can.
+
+    While a capture that was stopped is solved it can: that one is given up, and goes on.
+    """
+    if not running() or (_session.job.state.cancelling and not _session.job.state.reading):
+        return ""
+    return _session.waiting or ("Stopping" if _session.job.state.cancelling else "A capture is running")
 
 
 def rendering() -> bool:

@@ -124,7 +124,7 @@ class CaptureJob:
         self.pose: Pose | None = None  # the latest one
         self.log_tail = ""  # the last words of the child's libraries, for the console; set when it is over
         # For measurements: milliseconds of Blender's main thread that each tick took, seconds from the
-        # press of the button to a posed armature, and from cancel to a window that is free again.
+        # press of the button to a posed armature, and from cancel to the end of the reading.
         self.ticks_ms: list[float] = []
         self.first_pose_s: float | None = None
         self.cancel_s: float | None = None
@@ -148,14 +148,15 @@ class CaptureJob:
                 self._finish(self._result or self._died())
             elif self._result is not None and time.perf_counter() > self._result_at + _LINGER_S:
                 self._finish(self._result, patience_s=0.0)
-        if self._cancelled_at is not None and self.cancel_s is None and not self.holds_the_window:
+        stopped = self.outcome is not None or not self.state.reading
+        if self._cancelled_at is not None and self.cancel_s is None and stopped:
             self.cancel_s = time.perf_counter() - self._cancelled_at
         return self.outcome is None
 
     @property
     def holds_the_window(self) -> bool:
-        """Whether Esc is this job's. Once a cancelled one has stopped reading it only solves, on the side."""
-        return self.outcome is None and not (self.state.cancelling and not self.state.reading)
+        """Whether Esc is this job's. One that was cancelled ends by itself, on the side."""
+        return self.outcome is None and not self.state.cancelling
 
     def run(self, *, interval_s: float = 0.05) -> Outcome:
         """Wait until it is over: for background mode, where nothing else can run."""

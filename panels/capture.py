@@ -18,7 +18,7 @@ class ROTOCAP_PT_capture(SidebarPanel, bpy.types.Panel):
         layout, settings = self.layout, context.scene.rotocap
         layout.use_property_split = True
         layout.use_property_decorate = False
-        held = capture_session.holds_the_window()
+        held = bool(capture_session.must_wait())
         choices = layout.column()
         choices.enabled = not held
         choices.prop(settings, "people")
