@@ -184,7 +184,7 @@ def test_blenders_own_solve_comes_through_as_the_path_it_was_made_from(solved, m
     moved = (found[:, :3, 3] - found[:, :3, 3].mean(axis=0)) @ turn
     way = true[:, :3, 3] - true[:, :3, 3].mean(axis=0)
     scale = (moved * way).sum() / (way**2).sum()
-    np.testing.assert_allclose(moved / scale, way, atol=0.02)
+    np.testing.assert_allclose(moved / scale, way, atol=0.03)  # of a path of 0.9 m
 
 
 def test_a_lens_and_a_shifted_clip_are_read(solved, module) -> None:
