@@ -23,7 +23,7 @@ from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from .. import side_videos
-from . import automap, lift, retarget, retarget_pictures, rigify, views, world
+from . import automap, hand_finding, lift, retarget, retarget_pictures, rigify, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["sample", *(clip.name for clip in CLIPS), "views", "world", "lift", "retarget"]
+    names = ["sample", *(clip.name for clip in CLIPS), "views", "world", "lift", "retarget", "hands_found"]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
     parser.add_argument("--motion", type=Path, default=MOTION, help="folder of the held-out motion")
@@ -53,6 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
     for name in wanted:
         if name == "retarget":
             figures.update(_retarget(options.motion, folder, skipped, pictures=not options.no_pictures))
+            continue
+        if name == "hands_found":
+            figures.update(
+                _hands_found(
+                    options.media, folder, skipped, keep=options.keep, pictures=not options.no_pictures
+                )
+            )
             continue
         if name == "views":
             figures.update(_views(options.media / views.FOLDER, folder, skipped, keep=options.keep))
@@ -126,6 +133,22 @@ def _retarget(motion: Path, folder: Path, skipped: list[str], *, pictures: bool)
             if target.name in retarget_pictures.SKINNED
         ]
         _say(f"retarget: drawn in {', '.join(str(file) for file in drawn)}")
+    return figures
+
+
+def _hands_found(
+    media: Path, folder: Path, skipped: list[str], *, keep: bool, pictures: bool
+) -> dict[str, float]:
+    figures = hand_finding.crossings(folder, _say, pictures=pictures)
+    for clip in CLIPS:
+        if clip.name not in hand_finding.CLIPS:
+            continue
+        video = media / clip.file
+        if video.is_file():
+            take = _captured(video, folder / f"{clip.name}.take", keep=keep)
+            figures |= hand_finding.in_take(clip.name, take, folder, _say)
+        else:
+            skipped.append(f"hands_found: needs {video}")
     return figures
 
 
