@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speed and memory, into build/bench.json as flat keys.
 
-    python -m rotocap.tools.benchmark [--only capture hands_face solve worker graphs keys retarget] [--minutes 20]
+    python -m rotocap.tools.benchmark [--only capture hands_face solve worker ...] [--minutes 20]
 
 Ratios are measured in turns within one run, so that a busy machine is busy for both.
 """
