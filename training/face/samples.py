@@ -41,25 +41,25 @@ def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> Array
     def strength() -> float:
         return float(rng.choice([rng.uniform(0, 1), rng.beta(2, 2), 1.0], p=[0.5, 0.4, 0.1]))
 
-    for _ in range(rng.integers(1, 5)):
+    for _ in range(rng.integers(1, 4)):
         name = pairs[rng.integers(len(pairs))]
         one = strength()
         both = rng.random() < 0.7
         other = float(np.clip(one + rng.normal(0, 0.1), 0, 1)) if both else 0.0
         sides = ("Left", "Right") if rng.random() < 0.5 else ("Right", "Left")
         value[index[name + sides[0]]], value[index[name + sides[1]]] = one, other
-    for _ in range(rng.integers(0, 3)):
+    for _ in range(rng.integers(0, 2)):
         value[index[single[rng.integers(len(single))]]] = strength()
     if rng.random() < _MOUTH_OPEN:
         value[index["jawOpen"]] = strength()
     value[index["mouthClose"]] = min(value[index["mouthClose"]], value[index["jawOpen"]])
-    if rng.random() < 0.25:
+    if rng.random() < 0.15:
         value[index["eyeBlinkLeft"]] = value[index["eyeBlinkRight"]] = strength()
     if rng.random() < 0.05:
         value[index["tongueOut"]] = strength() * (value[index["jawOpen"]] > 0.2)
     # Both eyes look the same way, all but a little.
     # The free body's shapes turn them by 9 to 14 degrees, people more than twice as far.
-    across, up = np.clip(rng.normal(0, (0.7, 0.5)), -1.8, 1.8) * (rng.random() < 0.6)
+    across, up = np.clip(rng.normal(0, (0.7, 0.5)), -1.8, 1.8) * (rng.random() < 0.45)
     for side, sign in (("Left", 1.0), ("Right", -1.0)):
         x = (across + rng.normal(0, 0.03)) * sign
         value[index[f"eyeLookOut{side}"]], value[index[f"eyeLookIn{side}"]] = max(x, 0), max(-x, 0)

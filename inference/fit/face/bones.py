@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...body import FreeBody
 from ...skeleton import INDEX
-from .response import LOOK_LIMIT, NAMES
+from .reader import LOOK_LIMIT, NAMES
 
 Array = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from ..smooth import smooth
 from . import bones
 from .aligned import align
 from .neutral import neutral_face
-from .response import COUNT, LOOK_LIMIT, LOOKS, NAMES, Response, turn_terms
+from .reader import COUNT, LOOK_LIMIT, LOOKS, NAMES, Reader
 from .seen import seen
 
 Array = NDArray[np.float64]
@@ -48,8 +48,8 @@ class FaceFit:
 
 
 @cache
-def _response() -> Response:
-    return Response.load()
+def _reader() -> Reader:
+    return Reader.load()
 
 
 def fit_face(
@@ -64,10 +64,10 @@ def fit_face(
     read (T, 52): coefficients that a network gave directly, NaN where it did not; they take the place
     of those that are read from the points.
     """
-    response = _response()
-    aligned = align(face, response.reference)
+    reader = _reader()
+    aligned = align(face, reader.reference)
     worth = seen(keypoints, aligned.turn, aligned.known)
-    values = _coefficients(response, aligned.points, aligned.turn, worth.whole)
+    values = _coefficients(reader, aligned.points, aligned.turn, worth.whole)
     if read is not None:
         values = _counted_from_rest(np.asarray(read, dtype=np.float64), values, worth.whole)
     weight = worth.part.copy()
@@ -84,21 +84,13 @@ def fit_face(
     return FaceFit(arkit=arkit, jaw=bones.jaw(smoothed), eyes=bones.eyes(smoothed))
 
 
-def _coefficients(response: Response, points: Array, turn: Array, weight: Array) -> Array:
+def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array) -> Array:
     """(T, 52) of each frame by itself; 0 where nothing is known."""
-    shape = response.reference.shape
-    plain = points - (turn_terms(turn) @ response.turn).reshape(-1, *shape)
-    jaw_open = response.basis[NAMES.index("jawOpen")].reshape(shape)
-    rest = neutral_face(plain, turn, weight, response.reference, jaw_open)
-    differences = (plain - rest).reshape(len(points), -1)
+    plain = reader.without_turn(points, turn)
+    rest = neutral_face(plain, turn, weight, reader.reference, reader.jaw_open)
     out = np.zeros((len(points), COUNT))
-    finite = np.isfinite(differences)
-    # The eyes are read by a network of their own, which may miss either: four kinds of frames at most.
-    kinds, of = np.unique(finite, axis=0, return_inverse=True)
-    for number, use in enumerate(kinds):
-        rows = np.flatnonzero(of.ravel() == number)
-        if use.any():
-            out[rows] = response.solver(seen=use)(differences[rows])
+    known = weight > 0.0
+    out[known] = reader((plain - rest)[known], turn[known])
     return out
 
 

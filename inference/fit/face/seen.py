@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import wholebody
-from .response import NAMES
+from .reader import NAMES
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating]
@@ -58,9 +58,9 @@ def seen(keypoints: Floats, turn: Array, known: NDArray[np.bool_]) -> Seen:
     part = np.tile(whole[:, None], (1, len(NAMES)))
     # A head that turns to its left (yaw > 0 in camera axes: its nose to the picture's right) hides its left eye.
     for region, far in (("left_eye", yaw > _FAR_EYE), ("right_eye", yaw < -_FAR_EYE)):
-        part[np.ix_(far, _OF == region)] = 0.0
+        part[np.ix_(far, region == _OF)] = 0.0
     for region, points in _REGIONS.items():
-        part[np.ix_(_covered(keypoints, face[:, list(points)]), _OF == region)] *= _COVERED
+        part[np.ix_(_covered(keypoints, face[:, list(points)]), region == _OF)] *= _COVERED
     return Seen(whole, part)
 
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the face graph makes of each ARKit coefficient, and coefficients read by it.
+"""The small network that reads 52 ARKit coefficients from what differs from a face at rest.
 
-The data are learnt from pictures of faces that do not exist, see `training/face`: the graph moves
-its points less than a face moves, and moves some when only the head turns.
+Made by `training/face` from pictures of people who do not exist, seen through the real face graph:
+the graph moves its points less than a face moves, and moves some when only the head turns, so the
+answer is learnt, not derived. Two hidden layers; numpy is quick enough.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -17,32 +17,38 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from ...kinematics import axis_angle_from_matrix
+from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
 from ...skeleton import DATA
-from .bounded import bounded
 
 Array = NDArray[np.float64]
 
-PATH = DATA / "face_response.npz"
+PATH = DATA / "face_reader.npz"
 COUNT = 52
 # An eye turns further than its coefficients say, which stop at 1.
-LOOK_LIMIT = 2.5
+LOOK_LIMIT = 1.8
 
 
 @dataclass(frozen=True, eq=False)
-class Response:
+class Reader:
     """Points are flat here: (612,) for (204, 3), metres."""
 
-    reference: Array  # (204, 3) the mean neutral face
-    basis: Array  # (52, 612) what coefficient 1 changes
+    reference: Array  # (204, 3) everybody's mean face at rest, looking ahead
     turn: Array  # (9, 612) what a term of the head's turn changes, see `turn_terms`
-    noise: Array  # (k, 612) what else changes: its largest independent parts, one standard deviation each
-    floor: Array  # (612,) the standard deviation of the rest
+    jaw_open: Array  # (204, 3) what jawOpen changes
+    components: Array  # (612, k) what the network looks at
+    weight1: Array  # (k + 11, h); its last rows: nine terms of the turn, right and left eye not seen
+    bias1: Array
+    weight2: Array  # (h, h)
+    bias2: Array
+    weight3: Array  # (h, 52)
+    bias3: Array
 
     def save(self, path: Path) -> None:
+        # Components are near 1000 a metre: float16 has room for them.
         np.savez_compressed(path, **{f.name: getattr(self, f.name).astype(np.float16) for f in fields(self)})
 
     @classmethod
-    def load(cls, path: Path = PATH) -> Response:
+    def load(cls, path: Path = PATH) -> Reader:
         """Read what `save` wrote. ModelError if it is missing or damaged."""
         try:
             with np.load(path, allow_pickle=False) as data:
@@ -52,35 +58,37 @@ class Response:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ModelError(f"{path}: damaged ({error}); install Rotocap again") from error
 
-    def solver(
-        self, *, sd: float = 0.3, seen: NDArray[np.bool_] | None = None, signed: bool = False
-    ) -> Callable[[Array], Array]:
-        """Coefficients (T, 52) of differences (T, 612) from the neutral face, the turn's part taken out.
+    def __call__(self, differences: Array, turn: Array) -> Array:
+        """Coefficients (T, 52), looks up to `LOOK_LIMIT`, the others up to 1.
 
-        sd: what a coefficient is before anything is seen, around 0. seen (612,): which points count.
-        signed: coefficients below 0 are allowed, for finding the neutral face itself.
+        differences (T, 204, 3) from the same person's face at rest, the turn's part taken out of both
+        (`without_turn`), NaN where an eye is not seen; turn (T, 3, 3).
         """
-        use = np.ones(self.basis.shape[1], bool) if seen is None else seen
-        # (noise' noise + floor^2)^-1 basis, by Woodbury's identity.
-        scaled = self.noise[:, use] / self.floor[use] ** 2
-        inner = np.eye(len(self.noise)) + scaled @ self.noise[:, use].T
-        weighted = self.basis[:, use] / self.floor[use] ** 2
-        weighted = weighted - (weighted @ self.noise[:, use].T) @ np.linalg.solve(inner, scaled)
-        information = weighted @ self.basis[:, use].T + np.eye(COUNT) / sd**2
-        high = np.where(LOOKS, LOOK_LIMIT, 1.0)
-        low = np.full(COUNT, -1.0) if signed else np.zeros(COUNT)
+        x = self.inputs(differences, turn_terms(turn))
+        x = _silu(x @ self.weight1 + self.bias1)
+        x = _silu(x @ self.weight2 + self.bias2)
+        x = x @ self.weight3 + self.bias3
+        return np.asarray(np.clip(x, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0)))
 
-        def solve(differences: Array) -> Array:
-            return bounded(information, differences[:, use] @ weighted.T, low=low, high=high)
+    def inputs(self, differences: Array, terms: Array) -> Array:
+        """(T, k + 11) what the first layer is given."""
+        blind = [np.isnan(differences[:, part]).any(axis=(1, 2)) for part in (RIGHT_EYE_PART, LEFT_EYE_PART)]
+        flat = np.nan_to_num(differences).reshape(len(differences), -1)
+        return np.concatenate([flat @ self.components, 2.0 * terms, np.stack(blind, axis=1)], axis=1)
 
-        return solve
+    def without_turn(self, points: Array, turn: Array) -> Array:
+        """Aligned points (T, 204, 3) less what the head's turn (T, 3, 3) alone does to them."""
+        return np.asarray(points - (turn_terms(turn) @ self.turn).reshape(len(points), -1, 3))
 
 
 def turn_terms(turn: Array) -> Array:
     """(T, 9) of rotations (T, 3, 3): the rotation vector and its products."""
-    r = axis_angle_from_matrix(turn)
-    x, y, z = r.T
+    x, y, z = axis_angle_from_matrix(turn).T
     return np.stack([x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+
+
+def _silu(x: Array) -> Array:
+    return np.asarray(x / (1.0 + np.exp(-np.clip(x, -60.0, 60.0))))
 
 
 NAMES = (
