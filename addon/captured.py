@@ -21,7 +21,7 @@ from ..inference.errors import RotocapError, TakeError
 from ..inference.sequence import SmplxSequence
 from ..inference.take import Take
 from ..retarget.axes import to_blender
-from . import doubt
+from . import corrections, doubt
 from .performance_properties import RotocapPerformance
 from .performances import file_of
 from .scene_from_take import FIRST_FRAME, scene_fps
@@ -105,8 +105,14 @@ _reader: ThreadPoolExecutor | None = None
 
 def of(entry: RotocapPerformance, *, wait: bool = False) -> Captured | None:
     """What an entry's file says; None while it is being read, or if it cannot be, see `problem`."""
-    kept = _look_up(file_of(entry), wait=wait)
+    kept = _look_up(_shown(entry), wait=wait)
     return kept.ready
+
+
+def _shown(entry: RotocapPerformance) -> Path:
+    """The file that is looked at: with points of the picture put right, what was solved from them."""
+    pinned = corrections.pinned_file(entry) if len(entry.corrections.pins) else None
+    return pinned if pinned is not None and pinned.is_file() else file_of(entry)
 
 
 def problem(entry: RotocapPerformance) -> str:

@@ -20,6 +20,7 @@ from ..operators.capture import (
     ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
 )
+from ..operators.correct_again import ROTOCAP_OT_capture_again, ROTOCAP_OT_take_from_person
 from ..operators.correct_clean import (
     ROTOCAP_OT_add_step,
     ROTOCAP_OT_move_step,
@@ -36,6 +37,7 @@ from ..operators.correct_layers import (
     ROTOCAP_OT_toggle_layer,
     ROTOCAP_OT_update_motion,
 )
+from ..operators.correct_points import ROTOCAP_OT_drag_point, ROTOCAP_OT_remove_point
 from ..operators.correct_pose import (
     ROTOCAP_OT_correct_pose,
     ROTOCAP_OT_remove_edit,
@@ -86,7 +88,9 @@ from ..panels.correct import (
     ROTOCAP_PT_contacts,
     ROTOCAP_PT_correct,
     ROTOCAP_PT_edits,
+    ROTOCAP_PT_points,
     ROTOCAP_UL_edits,
+    ROTOCAP_UL_points,
     ROTOCAP_UL_steps,
 )
 from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
@@ -102,7 +106,7 @@ from ..panels.retarget import (
 from ..panels.see import ROTOCAP_PT_see
 from ..panels.sidebar import ROTOCAP_PT_apply
 from ..panels.video import ROTOCAP_PT_video
-from . import capture_session, correct_watch, device_check, footage, models, overlay, performance_edits
+from . import capture_session, correct_task, correct_watch, device_check, footage, models, overlay, performance_edits
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
 from .footage_properties import RotocapFootage
@@ -170,6 +174,10 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_make_lanes,
     ROTOCAP_OT_remove_lanes,
     ROTOCAP_OT_put_down,
+    ROTOCAP_OT_drag_point,
+    ROTOCAP_OT_remove_point,
+    ROTOCAP_OT_capture_again,
+    ROTOCAP_OT_take_from_person,
     ROTOCAP_OT_open_help,
     ROTOCAP_OT_open_preferences,
     ROTOCAP_OT_download_model,
@@ -192,10 +200,12 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_PT_see,
     ROTOCAP_UL_steps,
     ROTOCAP_UL_edits,
+    ROTOCAP_UL_points,
     ROTOCAP_PT_correct,
     ROTOCAP_PT_edits,
     ROTOCAP_PT_contacts,
     ROTOCAP_PT_clean_up,
+    ROTOCAP_PT_points,
     ROTOCAP_PT_character,
     ROTOCAP_PT_bone_map,
     ROTOCAP_PT_transfer,
@@ -219,6 +229,7 @@ def register() -> None:
 
 def unregister() -> None:
     correct_watch.disable()
+    correct_task.stop()
     performance_edits.disable()
     overlay.disable()
     capture_session.disable()

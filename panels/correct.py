@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import contact_lanes, correct_watch, corrections, edits
+from ..addon import contact_lanes, correct_task, correct_watch, corrections, edits
 from ..addon.correct_properties import LANE_NAMES
 from .sidebar import SidebarPanel, paragraph
 
@@ -176,6 +176,34 @@ class ROTOCAP_PT_clean_up(_OfEntry, bpy.types.Panel):
         column.operator("rotocap.move_step", text="", icon="TRIA_DOWN").direction = 1
         if 0 <= kept.step < len(kept.steps):
             _step(layout, kept.steps[kept.step])
+
+
+class ROTOCAP_PT_points(_OfEntry, bpy.types.Panel):
+    bl_label = "In the Picture"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, entry = self.layout, corrections.chosen(context)
+        task = correct_task.current()
+        if task is not None:
+            layout.progress(factor=task.fraction, text=task.text)
+        column = layout.column(align=True)
+        column.operator("rotocap.drag_point", icon="RESTRICT_SELECT_OFF")
+        column.operator("rotocap.capture_again", icon="REC")
+        column.operator_menu_enum("rotocap.take_from_person", "other", icon="COMMUNITY")
+        kept = entry.corrections
+        if len(kept.pins):
+            layout.template_list("ROTOCAP_UL_points", "", kept, "pins", kept, "pin", rows=2)
+
+
+class ROTOCAP_UL_points(bpy.types.UIList):
+    def draw_item(
+        self, context: bpy.types.Context, layout: bpy.types.UILayout, data: object, item: object,
+        icon: int, active_data: object, active_property: str, index: int = 0, flag: int = 0,
+    ) -> None:  # fmt: skip
+        row = layout.row(align=True)
+        row.label(text=item.name, icon="PIVOT_CURSOR")
+        row.label(text=f"picture {item.frame + 1}")
+        row.operator("rotocap.remove_point", text="", icon="X", emboss=False).index = index
 
 
 def _step(layout: bpy.types.UILayout, step: bpy.types.PropertyGroup) -> None:

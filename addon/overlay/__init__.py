@@ -102,14 +102,14 @@ def _timed(what: str, make: Callable[[], Shapes]) -> None:
         return
     begun, worked = time.perf_counter(), time.thread_time()
     try:
-        _draw(make())
+        draw(make())
     except Exception:
         _failed.add(what)
         traceback.print_exc()
     _spent.append((1e3 * (time.perf_counter() - begun), 1e3 * (time.thread_time() - worked)))
 
 
-def _draw(drawn: Shapes) -> None:
+def draw(drawn: Shapes) -> None:
     if not len(drawn.triangles):
         return
     # Loaded here: a Blender without a window has no graphics to speak of.
