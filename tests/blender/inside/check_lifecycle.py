@@ -227,7 +227,8 @@ def _with_video(scene: bpy.types.Scene) -> dict[str, object]:
 
 
 def _video_gone(scene: bpy.types.Scene) -> dict[str, object]:
-    scene.rotocap.video = "/nowhere/sample.mp4"
+    scene.rotocap.video, scene.rotocap.take = "/nowhere/sample.mp4", ""
+    scene.rotocap.performances.clear()
     return {"filepath": str(SAMPLE)}
 
 
