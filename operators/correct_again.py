@@ -40,8 +40,10 @@ class ROTOCAP_OT_capture_again(Solving):
     bl_label = "Capture Range Again"
     bl_options = {"REGISTER", "UNDO"}
 
-    first: bpy.props.IntProperty(name="First", options={"SKIP_SAVE"})
-    last: bpy.props.IntProperty(name="Last", options={"SKIP_SAVE"})
+    first: bpy.props.IntProperty(
+        name="First", description="The scene's frame to begin at", options={"SKIP_SAVE"}
+    )
+    last: bpy.props.IntProperty(name="Last", description="The scene's frame to end at", options={"SKIP_SAVE"})
     box: bpy.props.FloatVectorProperty(
         name="Box", description="Left, top, right and bottom in the picture, pixels. All zero: all of it",
         size=4, options={"SKIP_SAVE"},
@@ -144,7 +146,7 @@ class ROTOCAP_OT_take_from_person(OnPerformance):
     bl_label = "Take Range from Person"
     bl_options = {"REGISTER", "UNDO"}
 
-    other: bpy.props.EnumProperty(name="Person", items=_others)
+    other: bpy.props.EnumProperty(name="Person", description="Whose motion this person gets", items=_others)
 
     def change(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
         other = next(

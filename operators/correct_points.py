@@ -40,7 +40,9 @@ class ROTOCAP_OT_drag_point(_ChangesPoints):
     bl_label = "Drag a Point"
     bl_options = {"REGISTER", "UNDO"}
 
-    keypoint: bpy.props.IntProperty(name="Point", default=-1, options={"SKIP_SAVE"})
+    keypoint: bpy.props.IntProperty(
+        name="Point", description="Which of the 133 points", default=-1, options={"SKIP_SAVE"}
+    )
     place: bpy.props.FloatVectorProperty(
         name="Place", description="Where it is, in pixels from the left and from above", size=2,
         options={"SKIP_SAVE"},
@@ -118,7 +120,12 @@ class ROTOCAP_OT_remove_point(_ChangesPoints):
     bl_label = "Remove Point"
     bl_options = {"REGISTER", "UNDO"}
 
-    index: bpy.props.IntProperty(options={"SKIP_SAVE"}, default=-1)
+    index: bpy.props.IntProperty(
+        name="Point",
+        description="Which point of the list, counted from 0; -1 for the chosen one",
+        default=-1,
+        options={"SKIP_SAVE"},
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -370,6 +370,10 @@ BACK_TO_KEYS = {"correct_pose"}
 ELSEWHERE = {
     "load_bone_map": "check_apply_to_rig",
     "import_motion": "check_import_export",
+    "drag_point": "tests/gui",
+    "remove_point": "it has the worker solve again",
+    "capture_again": "it has the worker capture again",
+    "take_from_person": "it needs two people in the same frames",
     "side_by_side": "tests/gui: it needs a 3D viewport",
     "put_in_capture": "tests/gui: it needs a capture in a window",
 }
