@@ -103,10 +103,12 @@ _kept: dict[Path, _Kept] = {}
 _reader: ThreadPoolExecutor | None = None
 
 
-def of(entry: RotocapPerformance, *, wait: bool = False) -> Captured | None:
-    """What an entry's file says; None while it is being read, or if it cannot be, see `problem`."""
-    kept = _look_up(_shown(entry), wait=wait)
-    return kept.ready
+def of(entry: RotocapPerformance, *, wait: bool = False, raw: bool = False) -> Captured | None:
+    """What an entry's file says; None while it is being read, or if it cannot be, see `problem`.
+
+    raw: as it was captured; otherwise as it was solved again from points that the animator put right.
+    """
+    return _look_up(file_of(entry) if raw else _shown(entry), wait=wait).ready
 
 
 def _shown(entry: RotocapPerformance) -> Path:
@@ -121,9 +123,11 @@ def problem(entry: RotocapPerformance) -> str:
     return kept.problem if kept is not None else ""
 
 
-def row_of(entry: RotocapPerformance, scene: bpy.types.Scene) -> tuple[Captured, int] | None:
+def row_of(
+    entry: RotocapPerformance, scene: bpy.types.Scene, *, raw: bool = False
+) -> tuple[Captured, int] | None:
     """What the scene's current frame shows of an entry; None if nothing."""
-    captured = of(entry)
+    captured = of(entry, raw=raw)
     row = captured.row_at(scene.frame_current_final, scene_fps(scene)) if captured is not None else None
     return (captured, row) if captured is not None and row is not None else None
 

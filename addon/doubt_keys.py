@@ -8,11 +8,12 @@ active Action, which the graph editor shows, while the motion plays from the NLA
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
 from ..inference.sequence import SmplxSequence
 from ..retarget.timeline import Timeline
 from . import doubt, keys
-from .blender_versions import Channels, give_action
+from .blender_versions import Channels, curves_of, give_action
 
 
 def label(limb: str) -> str:
@@ -40,5 +41,17 @@ def write(armature: bpy.types.Object, sequence: SmplxSequence, timeline: Timelin
         )
         path = f'["{bpy.utils.escape_identifier(label(limb))}"]'
         keys.write(channels, path, limbs[:, column], frames=timeline.frames, kinds=kinds, group="Doubt")
+    _unselect(channels)
     give_action(data.animation_data or data.animation_data_create(), channels)
     return True
+
+
+def _unselect(channels: Channels) -> None:
+    """New keys are selected, and a graph of thousands of selected keys shows nothing but them."""
+    paths = {f'["{bpy.utils.escape_identifier(label(limb))}"]' for limb in doubt.LIMBS}
+    for curve in curves_of(channels.action):
+        if curve.data_path in paths:
+            curve.select = False
+            points = curve.keyframe_points
+            for flag in ("select_control_point", "select_left_handle", "select_right_handle"):
+                points.foreach_set(flag, np.zeros(len(points), bool))

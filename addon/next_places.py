@@ -16,8 +16,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..correct.lanes import LANES
 from ..inference.errors import RigError, TakeError
-from . import captured, doubt
+from . import captured, contact_lanes, doubt
 from .captured import Captured
 from .performance_properties import RotocapPerformance
 from .scene_from_take import scene_fps
@@ -27,7 +28,8 @@ _SHORT_S = 0.1  # a foot that stands for less has no time to slide
 _SAMPLES = 6  # frames of a contact that are looked at
 _PATIENCE_S = 2.0  # the search ends then, and goes on with the next press
 
-# The foot points of a take's contacts: the SMPL-X bone and the role of a bone map that carries each.
+# The foot points of a take's contacts, in the order of LANES; the SMPL-X bone and the role of a bone
+# map that carries each.
 _POINTS = (
     ("left heel", "left_ankle", "left_foot"),
     ("left toes", "left_foot", "left_toes"),
@@ -103,6 +105,14 @@ def _contacts(
     if not bones:
         raise RigError(f"{armature.name}: no bones are known as its feet; press Find under Character, Bones")
     data, fps = _data(entry), scene_fps(scene)
+    lanes = contact_lanes.read(armature) if entry.corrections.contacts_on else None
+    if lanes is not None:
+        return [
+            (math.ceil(max(start, entry.first)), math.ceil(min(end, entry.last + 1)) - 1, name, bones[name])
+            for lane, (name, _, _) in zip(LANES, _POINTS, strict=True)
+            for start, end in lanes.get(lane, ())
+            if name in bones and end - start >= _SHORT_S * fps
+        ]
     frames = data.scene_frames(fps)
     out = []
     for column, (name, _, _) in enumerate(_POINTS):

@@ -15,7 +15,7 @@ from bpy.app.handlers import persistent
 from ..inference import take_people
 from ..inference.errors import RotocapError, TakeError
 from ..inference.take import PersonRecord, Take
-from . import captured, correct_apply, performance_motion, performances, scene_from_take, tracks
+from . import captured, correct_apply, performance_motion, performances, rig_ready, scene_from_take, tracks
 from .blender_versions import copy_active_action, copy_strip_action
 from .performance_properties import RotocapPerformance
 from .scene_from_take import Person
@@ -42,6 +42,7 @@ def merge(scene: bpy.types.Scene, kept: RotocapPerformance, other: RotocapPerfor
         raise TakeError(
             f"{kept.name} and {other.name} are from different takes; choose two people of one video"
         )
+    _require_playable(kept)
     take = Take.open(performances.folder_of(kept))
     new, record = take_people.merge(take, kept.person, other.person)
     kept_name = kept.name  # entries move in memory when the list gets shorter
@@ -65,6 +66,7 @@ def split(scene: bpy.types.Scene, entry: RotocapPerformance) -> list[str]:
             f"{entry.name} is seen in frames {math.ceil(frames[0])} to {math.floor(frames[-1])}; "
             "go to a frame in between to split there"
         )
+    _require_playable(entry)
     take = Take.open(performances.folder_of(entry))
     name = performances.free_name(scene, entry.name)
     new, first, second = take_people.split_at(take, entry.person, int(data.frame[later][0]), name=name)
@@ -204,6 +206,15 @@ def _play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, record:
     return apply_to(
         scene, entry.armature, take, [_person(take, record)], settings=settings_of(scene), source=entry.source
     ).warnings
+
+
+def _require_playable(entry: RotocapPerformance) -> None:
+    """RigError if another motion could not be put on a performance's armature."""
+    if entry.armature is None:
+        return
+    rig_ready.require(entry.armature)
+    ours = performances.is_ours(entry)
+    tracks.require_replaceable(entry.armature, performance_motion.MOTION if ours else entry.source)
 
 
 def _parent_of(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Collection:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import bpy
-from mathutils import Quaternion
+from mathutils import Quaternion, Vector
 
 _FROM_THE_SIDE = (0.78, 0.42, 0.22, 0.40)  # a little from above, from the front left
+_DISTANCE, _ASIDE = 5.0, 0.9  # metres from the body, and of the view's middle to its right
 
 
 def second_view(context: bpy.types.Context) -> bpy.types.Area | None:
@@ -34,14 +35,26 @@ def split(context: bpy.types.Context, target: bpy.types.Object | None) -> None:
     video.show_region_ui = False
     if context.scene.camera is not None:
         video.region_3d.view_perspective = "CAMERA"
-        video.region_3d.view_camera_zoom = 0.0
-        video.region_3d.view_camera_offset = (0.0, 0.0)
     body.region_3d.view_perspective = "PERSP"
     body.region_3d.view_rotation = Quaternion(_FROM_THE_SIDE)
     if target is not None:
         middle = target.matrix_world @ target.pose.bones[0].head if target.pose.bones else target.location
-        body.region_3d.view_location = middle
-        body.region_3d.view_distance = 4.0
+        # Right of the body lies the sidebar: the body belongs in the middle of what is left.
+        to_right = body.region_3d.view_rotation @ Vector((_ASIDE if body.show_region_ui else 0.0, 0.0, 0.0))
+        body.region_3d.view_location = middle + to_right
+        body.region_3d.view_distance = _DISTANCE
+    window, screen = context.window, context.screen
+
+    def fill() -> None:
+        """The video as large as the viewport allows: only after a redraw does the new area know its size."""
+        if new.as_pointer() not in {area.as_pointer() for area in screen.areas}:
+            return
+        canvas = next(region for region in new.regions if region.type == "WINDOW")
+        with bpy.context.temp_override(window=window, screen=screen, area=new, region=canvas):
+            if bpy.ops.view3d.view_center_camera.poll():
+                bpy.ops.view3d.view_center_camera()
+
+    bpy.app.timers.register(fill, first_interval=0.1)
 
 
 def join(context: bpy.types.Context, area: bpy.types.Area) -> None:

@@ -44,14 +44,16 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
     for entry in settings.performances:
         if not entry.visible:
             continue
+        if ghost:
+            parts += _ghost(
+                entry, captured.row_of(entry, scene, raw=True), see, region, space.region_3d, pixel
+            )
+        if camera is None or not _is_behind(camera, entry):
+            continue
         there = captured.row_of(entry, scene)
         if there is None:
             continue
         data, row = there
-        if ghost:
-            parts += _ghost(entry, data, row, see, region, space.region_3d, pixel)
-        if camera is None or not _is_behind(camera, entry):
-            continue
         picture = picture_in(region, space.region_3d, camera, scene, data.size)
         if picture is None:
             continue
@@ -87,11 +89,15 @@ def points(
         shapes.doubt_colours(1.0 - sure, 0.5) if see.colour_by == "certainty" else np.asarray(colour[:])
     )
     colours[:, 3] = 0.25 + 0.75 * sure
-    radius = np.where(fine, 1.4, 3.4) * pixel
     rims = colours.copy()
     rims[:, :3] = _BLACK
     places = picture.to_region(found)
-    return [shapes.discs(places, radius + pixel, rims), shapes.discs(places, radius, colours)]
+    parts = []
+    # Of points this small nobody sees that they have four corners, and there are many of them.
+    for chosen, radius, corners in ((fine, 1.6 * pixel, 4), (~fine, 3.4 * pixel, 8)):
+        parts.append(shapes.discs(places[chosen], radius + pixel, rims[chosen], corners=corners))
+        parts.append(shapes.discs(places[chosen], radius, colours[chosen], corners=corners))
+    return parts
 
 
 def skeleton(
@@ -134,14 +140,16 @@ def _bones(
 
 def _ghost(
     entry: RotocapPerformance,
-    data: Captured,
-    row: int,
+    there: tuple[Captured, int] | None,
     see: Any,
     region: bpy.types.Region,
     region_3d: bpy.types.RegionView3D,
     pixel: float,
 ) -> list[Shapes]:
     """The raw capture in the scene, where the armature stands, seen through everything."""
+    if there is None:
+        return []
+    data, row = there
     places = np.ones((data.places.shape[1], 4))
     places[:, :3] = data.places[row]
     if see.ghost == "beside":
@@ -151,7 +159,8 @@ def _ghost(
     clip = places @ np.array(region_3d.perspective_matrix).T
     depth = np.where(clip[:, 3:] > 1e-3, clip[:, 3:], np.nan)
     joints = (0.5 + 0.5 * clip[:, :2] / depth) * np.array([region.width, region.height])
-    return _bones(joints, data.sigma[row], colour=entry.colour, see=see, pixel=pixel, strength=0.7)
+    pale = 0.4 * np.asarray(entry.colour[:]) + 0.6
+    return _bones(joints, data.sigma[row], colour=pale, see=see, pixel=pixel, strength=0.7)
 
 
 def _is_behind(camera: bpy.types.Object, entry: RotocapPerformance) -> bool:

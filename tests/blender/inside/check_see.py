@@ -60,16 +60,19 @@ def test_only_points_that_were_seen_are_drawn_and_unsure_ones_are_pale(module, k
     keypoints[:, 100] = (300.0, 200.0, 0.3)
     data = module("addon.captured").Captured.of(replace(known_motion(), keypoints=keypoints), (720, 540))
     viewport = module("addon.overlay.viewport")
-    _, discs = viewport.points(data, 3, picture(module), colour=(0, 1, 0), see=SEE, pixel=1.0)
-    centres = discs.corners.reshape(-1, 8, 2).mean(axis=1)
+    _, finger, _, shoulder = viewport.points(data, 3, picture(module), colour=(0, 1, 0), see=SEE, pixel=1.0)
+    centres = np.array([part.corners.mean(axis=0) for part in (shoulder, finger)])
     expected = [(400 + (x - 359.5) * 0.5, 300 - (200.0 - 269.5) * 0.5) for x in (100.0, 300.0)]
     assert np.allclose(centres, expected, atol=0.01)
-    sure, unsure = discs.colours.reshape(-1, 8, 4)[:, 0]
+    assert np.ptp(shoulder.corners[:, 0]) > np.ptp(finger.corners[:, 0])
+    sure, unsure = shoulder.colours[0], finger.colours[0]
     assert sure[3] > unsure[3] and (sure[:3] == (0, 1, 0)).all()
     coarse = SimpleNamespace(fine=False, colour_by="certainty", doubtful=0.1)
-    _, discs = viewport.points(data, 3, picture(module), colour=(0, 1, 0), see=coarse, pixel=1.0)
-    assert len(discs.corners) == 8, "without the fingers"
-    assert discs.colours[0, 1] > discs.colours[0, 0], "sure is green"
+    _, finger, _, shoulder = viewport.points(
+        data, 3, picture(module), colour=(0, 1, 0), see=coarse, pixel=1.0
+    )
+    assert len(shoulder.corners) == 8 and not len(finger.corners), "without the fingers"
+    assert shoulder.colours[0, 1] > shoulder.colours[0, 0], "sure is green"
 
 
 def test_a_scene_frame_shows_the_row_of_its_time(module, known_motion) -> None:
