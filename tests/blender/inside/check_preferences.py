@@ -134,3 +134,11 @@ def test_every_built_in_network_is_listed_with_what_it_finds(module, ours) -> No
     models = module("addon.models")
     assert len(models.embedded()) >= 7
     assert all(model.there and model.purpose != model.name for model in models.embedded())
+
+
+def test_the_help_pages_came_along(module, extension) -> None:
+    pages = module("addon.help")
+    names = [name for name, _ in pages.pages()]
+    assert {"quick-start", "retarget", "preferences", "troubleshooting"} <= set(names)
+    for name in names:
+        assert "<h1" in pages.file_of(name).read_text("utf-8")
