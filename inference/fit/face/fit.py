@@ -36,6 +36,12 @@ _SIGMA = 0.06  # of a coefficient in a face that is seen well
 _AT_REST = 1.5  # how loosely a face that is not seen is held at rest
 _GAP_S = 0.3  # shorter gaps are filled, longer ones stay unknown
 _KNOWN = 0.03  # worth at least so much, else nothing is known
+_FEW = 15  # frames: in fewer the rest is not known better than by the points
+_REST, _SHUT = 0.25, 0.985  # quantiles of a take: a face at rest, and shut eyes
+_BLINKS = 0.45
+# A network that is unsure says a little of everything, and less than there is of what it sees.
+_NOISE, _STRENGTH = 0.05, 1.3
+_LIDS = np.array([name.startswith("eyeBlink") for name in NAMES])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,9 @@ def fit_face(
     worth = seen(keypoints, aligned.turn, aligned.known)
     values = _coefficients(reader, aligned.points, aligned.turn, worth.whole)
     if read is not None:
-        values = _counted_from_rest(np.asarray(read, dtype=np.float64), values, worth.whole)
+        given = np.isfinite(read).all(axis=1)
+        values = np.where(given[:, None], np.nan_to_num(read), values)
+    values = _counted_from_rest(values, worth.whole)
     weight = worth.part.copy()
     for part, side in ((LEFT_EYE_PART, "Left"), (RIGHT_EYE_PART, "Right")):
         blind = np.isnan(np.asarray(face[:, part])).any(axis=(1, 2))
@@ -94,15 +102,20 @@ def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array) -> 
     return out
 
 
-def _counted_from_rest(read: Array, otherwise: Array, weight: Array) -> Array:
-    """A network's coefficients, with what it sees in this face at rest taken off."""
-    given = np.isfinite(read).all(axis=1)
-    good = given & (weight > 0.5)
-    rest = np.zeros(COUNT)
-    if good.sum() >= 5:
-        rest = np.where(LOOKS, 0.0, np.quantile(read[good], 0.15, axis=0))
-    counted = np.clip((read - rest) / np.maximum(1.0 - rest, 0.3), 0.0, 1.0)
-    return np.where(given[:, None], counted, otherwise)
+def _counted_from_rest(values: Array, weight: Array) -> Array:
+    """Coefficients (T, 52) less what is seen in this face at rest: a low quantile of the whole take.
+
+    Where the eyes look is left as it is: nobody looks to all sides alike.
+    """
+    good = weight > 0.5
+    if good.sum() < _FEW:
+        return values
+    rest = np.where(LOOKS, 0.0, np.quantile(values[good], _REST, axis=0)) + _NOISE
+    out = np.clip((values - rest) * _STRENGTH, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0))
+    # Whoever blinks, shuts the eyes: of that a network that is unsure says less.
+    most = np.quantile(out[good], _SHUT, axis=0)
+    gain = np.where(_LIDS & (most > _BLINKS), 1.0 / np.maximum(most, _BLINKS), 1.0)
+    return np.asarray(np.minimum(out * gain, np.where(LOOKS, LOOK_LIMIT, 1.0)))
 
 
 def _smoothed(time_s: Array, values: Array, weight: Array) -> Array:

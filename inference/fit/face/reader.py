@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from ...errors import ModelError
 from ...kinematics import axis_angle_from_matrix
 from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
+from ...sequence import ARKIT
 from ...skeleton import DATA
 
 Array = NDArray[np.float64]
 
 PATH = DATA / "face_reader.npz"
-COUNT = 52
+NAMES = ARKIT
+COUNT = len(NAMES)
+LOOKS = np.array([name.startswith("eyeLook") for name in NAMES])
 # An eye turns further than its coefficients say, which stop at 1.
 LOOK_LIMIT = 1.8
 
@@ -89,18 +92,3 @@ def turn_terms(turn: Array) -> Array:
 
 def _silu(x: Array) -> Array:
     return np.asarray(x / (1.0 + np.exp(-np.clip(x, -60.0, 60.0))))
-
-
-NAMES = (
-    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
-    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft",
-    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight",
-    "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
-    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
-    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
-    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight",
-    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
-    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "noseSneerLeft", "noseSneerRight", "tongueOut",
-)  # fmt: skip
-LOOKS = np.array([name.startswith("eyeLook") for name in NAMES])
