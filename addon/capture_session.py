@@ -32,17 +32,20 @@ Ended = Callable[["Session"], None]
 class Session:
     """One capture from the press of the button to the result in the scene."""
 
-    def __init__(self, request: jobs.CaptureRequest, scene: bpy.types.Scene, *, ended: Ended) -> None:
+    def __init__(
+        self, request: jobs.CaptureRequest, scene: bpy.types.Scene, *, ended: Ended, live: bool
+    ) -> None:
         self.scene_uid = scene.session_uid  # an undo while the capture runs makes every reference stale
         self.over = False
         self.queued = ""  # which entry of the queue it is, see `capture_queue`
         self.waiting = ""  # why the result is not put in yet, in words
         self.warnings: list[str] = []  # of the result
         self.failed = ""  # why the result could not be put in
-        self.job = jobs.start(replace(request, preview=not bpy.app.background))
+        self.job = jobs.start(replace(request, preview=live))
         self._ended = ended
         self._live = live_body.LiveBody(height_m=request.height_m)
-        self._live_state = "wanted"  # shown; gone: the animator deleted it
+        # wanted; shown; gone: the animator deleted it, or there is nobody to see it
+        self._live_state = "wanted" if live else "gone"
         self._live_due = 0.0
         self._frame: int | None = None  # what the animator's playhead was on
         self._frame_shown: int | None = None
@@ -220,16 +223,26 @@ class Session:
 _session: Session | None = None
 
 
-def start(request: jobs.CaptureRequest, scene: bpy.types.Scene, *, ended: Ended = lambda s: None) -> Session:
-    """Start a capture; `ended` is told when its result is in the scene, or there is none."""
+def start(
+    request: jobs.CaptureRequest,
+    scene: bpy.types.Scene,
+    *,
+    ended: Ended = lambda session: None,
+    live: bool | None = None,
+) -> Session:
+    """Start a capture; `ended` is told when its result is in the scene, or there is none.
+
+    live: whether the body is shown while it runs; without a word, where there is a window.
+    """
     global _session
     if _session is not None and not _session.over:
         _session.abandon()
-    _session = Session(request, scene, ended=ended)
-    if not bpy.app.background:
+    live = not bpy.app.background if live is None else live
+    _session = Session(request, scene, ended=ended, live=live)
+    if live:
         _session.build_live()
-        if not bpy.app.timers.is_registered(_drive):
-            bpy.app.timers.register(_drive, first_interval=_TICK_S)
+    if not bpy.app.background and not bpy.app.timers.is_registered(_drive):
+        bpy.app.timers.register(_drive, first_interval=_TICK_S)
     return _session
 
 

@@ -72,6 +72,7 @@ class Pose:
     time_s: float
     poses: tuple[float, ...]  # (165,) axis-angle of the 55 joints, the pelvis's from the camera
     pelvis: tuple[float, ...]  # (3,) metres, camera frame
+    focal_px: float
 
 
 @dataclass
@@ -190,7 +191,7 @@ class CaptureJob:
         elif event == "pose":
             self.pose = Pose(
                 int(message["frame"]), float(message["time_s"]),
-                tuple(message["poses"]), tuple(message["pelvis"]),
+                tuple(message["poses"]), tuple(message["pelvis"]), float(message["focal_px"]),
             )  # fmt: skip
         elif event == "done":
             self._ends_with(self._done(message))
