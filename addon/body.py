@@ -11,7 +11,6 @@ from mathutils import Color
 from numpy.typing import NDArray
 
 from ..inference.body import FreeBody
-from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import JOINT_NAMES
 from ..retarget.axes import to_blender
 from ..retarget.timeline import Timeline
@@ -109,34 +108,6 @@ def _material(name: str, colour: tuple[float, float, float]) -> bpy.types.Materi
         shader.inputs["Base Color"].default_value = (*colour, 1.0)
         shader.inputs["Roughness"].default_value = 0.7
     return material
-
-
-def write_face(
-    body: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str, source: str = ""
-) -> int:
-    """Keys on the face shapes that the capture knows. Returns how many shapes have keys.
-
-    source: an earlier result from it is replaced, see `tracks.play`.
-    """
-    known = np.isfinite(sequence.arkit)
-    channels, written = None, 0
-    shape_keys = body.data.shape_keys
-    kinds = keys.interpolation(len(timeline), timeline.spans)
-    for column, shape in enumerate(FreeBody.load().face_names):
-        # A frame blended from two is known where both are: the other frames get no key.
-        seen = known[timeline.before, column] & known[timeline.after, column]
-        if not seen.any():
-            continue
-        channels = channels or Channels(name, shape_keys)
-        values = timeline.sample(sequence.arkit[:, column])[seen]
-        keys.write(
-            channels, f'key_blocks["{shape}"].value', values,
-            frames=timeline.frames[seen], kinds=kinds[seen], group="Face",
-        )  # fmt: skip
-        written += 1
-    if channels is not None:
-        tracks.play(shape_keys, channels, track=name, source=source)
-    return written
 
 
 def write_presence(body: bpy.types.Object, timeline: Timeline, *, name: str, source: str = "") -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..operators.apply_face import ROTOCAP_OT_apply_face
 from ..operators.apply_new_armature import ROTOCAP_OT_apply_new_armature
 from ..operators.apply_to_armature import ROTOCAP_OT_apply_to_armature
 from ..operators.bone_map import (
@@ -93,6 +94,7 @@ from ..panels.correct import (
     ROTOCAP_UL_points,
     ROTOCAP_UL_steps,
 )
+from ..panels.face import ROTOCAP_PT_face
 from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
 from ..panels.performances import ROTOCAP_PT_performances, ROTOCAP_UL_performances
 from ..panels.retarget import (
@@ -106,7 +108,17 @@ from ..panels.retarget import (
 from ..panels.see import ROTOCAP_PT_see
 from ..panels.sidebar import ROTOCAP_PT_apply
 from ..panels.video import ROTOCAP_PT_video
-from . import capture_session, correct_task, correct_watch, device_check, footage, models, overlay, performance_edits
+from . import (
+    capture_queue,
+    capture_session,
+    correct_task,
+    correct_watch,
+    device_check,
+    footage,
+    models,
+    overlay,
+    performance_edits,
+)
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
 from .footage_properties import RotocapFootage
@@ -150,6 +162,7 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_queue_run,
     ROTOCAP_OT_apply_new_armature,
     ROTOCAP_OT_apply_to_armature,
+    ROTOCAP_OT_apply_face,
     ROTOCAP_OT_find_bone_map,
     ROTOCAP_OT_load_bone_map,
     ROTOCAP_OT_save_bone_map,
@@ -210,6 +223,7 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_PT_bone_map,
     ROTOCAP_PT_transfer,
     ROTOCAP_PT_certificate,
+    ROTOCAP_PT_face,
     ROTOCAP_PT_help,
 )
 
@@ -222,6 +236,7 @@ def register() -> None:
     footage.enable()
     video_menus.enable()
     capture_session.enable()
+    capture_queue.enable()
     overlay.enable()
     performance_edits.enable()
     correct_watch.enable()
@@ -232,6 +247,7 @@ def unregister() -> None:
     correct_task.stop()
     performance_edits.disable()
     overlay.disable()
+    capture_queue.disable()
     capture_session.disable()
     video_menus.disable()
     footage.disable()

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,11 @@ def find(names: Sequence[str]) -> FaceMap | None:
     The preset that knows most of them; shapes that it leaves are not added from another, as
     the same movement would be there twice. Raises RigError if a preset's file is damaged.
     """
+    return _find(tuple(names))
+
+
+@lru_cache(maxsize=64)  # panels ask at every redraw
+def _find(names: tuple[str, ...]) -> FaceMap | None:
     best: FaceMap | None = None
     for title, known in _presets():
         found = [(name, weights) for name in names if (weights := _look_up(name, known)) is not None]
