@@ -19,7 +19,7 @@ from . import wholebody
 from .fit import initial
 from .fit.evidence import Evidence, gather
 from .fit.face import fit_jaw
-from .fit.hands import fit_hand
+from .fit.hands import glimpse
 from .fit.model_points import GROUPS, scaled_rest
 from .kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
 from .people.motion import place
@@ -128,9 +128,7 @@ class Preview:
                 turn = axis_angle_from_matrix(elbow.T @ evidence.facing[0, part])
                 turn *= min(1.0, _WRIST_LIMIT / max(float(np.linalg.norm(turn)), 1e-9))
                 local[0, INDEX[f"{side}_wrist"]] = matrix_from_axis_angle(turn)
-            fingers, _ = fit_hand(
-                evidence.time_s, points3d[:, points], certainty[:, points], left=side == "left"
-            )
+            fingers = glimpse(points3d[:, points], certainty[:, points], left=side == "left")
             local[:, hand] = matrix_from_axis_angle(fingers)
         face = wholebody.FACE
         jaw = fit_jaw(evidence.time_s, points3d[:, face], certainty[:, face])

@@ -22,7 +22,7 @@ from . import initial
 from .body import BodyFit, BodyOptions, fit_body
 from .evidence import Evidence, gather
 from .face import fit_jaw
-from .hands import fit_hand
+from .hands import pose_hands
 from .model_points import scaled_rest
 from .world_frame import CameraMotion, in_world, seen_by, turned_back
 
@@ -116,13 +116,18 @@ def solve(
     poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
     for joint in (22, 23, 24):
         sigma[:, joint] = sigma[:, PARENTS[joint]]
-    for points, hand, left in (
-        (wholebody.LEFT_HAND, LEFT_HAND, True),
-        (wholebody.RIGHT_HAND, RIGHT_HAND, False),
-    ):
-        poses[:, hand], weight = fit_hand(time_s, points3d[:, points], certainty[:, points], left=left)
-        wrist = sigma[:, INDEX["left_wrist" if left else "right_wrist"]]
-        sigma[:, hand] = np.hypot(wrist, 0.01 + (1.0 - weight) * _UNSEEN_SIGMA)[:, None]
+    seen = pose_hands(
+        poses,
+        time_s=time_s,
+        keypoints=keypoints,
+        points3d=points3d,
+        camera_K=camera_K,
+        pelvis=body.pelvis,
+        rest=rest,
+    )
+    for column, (hand, wrist) in enumerate(((LEFT_HAND, "left_wrist"), (RIGHT_HAND, "right_wrist"))):
+        unseen = (1.0 - seen[:, column]) * _UNSEEN_SIGMA
+        sigma[:, hand] = np.hypot(sigma[:, INDEX[wrist]], 0.01 + unseen)[:, None]
     joints = np.empty((count, JOINT_COUNT, 3))
     for block in in_blocks(count):
         joints[block], _ = forward(matrix_from_axis_angle(poses[block]), body.pelvis[block], rest)
