@@ -23,7 +23,7 @@ from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from .. import side_videos
-from . import automap, hand_finding, lift, retarget, retarget_pictures, rigify, views, world
+from . import automap, face, hand_finding, lift, retarget, retarget_pictures, rigify, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -66,6 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         if name == "lift":
             figures.update(_lift(options.motion, skipped))
+            continue
+        if name == "face":
+            figures.update(face.measure(folder, _say))
             continue
         if name == "world":
             figures.update(_world(options.motion, folder / "walks", skipped, keep=options.keep))
