@@ -16,7 +16,7 @@ from .face import PRESENT as FACE_PRESENT
 from .face import Face, FaceNetworks, on_its_head
 from .hand_finding import EAGER, HandFinder
 from .hands import Hand, Side
-from .hands_alone import HandsFound, LoneHands
+from .hands_alone import HandsFound, LoneHands, imagined
 from .hands_alone import box as hands_box
 from .person_detector import Detection, PersonDetector
 from .pose import Pose, PoseNetwork
@@ -26,6 +26,10 @@ from .state import Followed, PersonState
 _IN_SIGHT = 0.1
 # A part that stays lost is looked for in every frame at first, then in every third.
 _EAGER, _EVERY = 10, 3
+
+
+# A body whose region is so many times the picture's shorter side is a close-up of its head.
+_CLOSE = 4.0
 
 
 class MediapipeBackend:
@@ -46,13 +50,18 @@ class MediapipeBackend:
     def detect(self, image: Image) -> Sequence[Detection | HandsFound]:
         """People in the picture (H, W, 3) BGR, best first, each once.
 
-        Where there is nobody, hands that fill a good part of it are somebody all the same.
+        Where there is nobody, a face or hands that fill a good part of it are somebody all the same.
         """
         picture = self._of(image)
         people = self._detector(picture)
-        if people or not self._wants_hands:
-            return people
-        return self._lone_hands.detect(picture)
+        palms = self._lone_hands.palms(picture) if self._wants_hands else []
+        people = [one for one in people if not imagined(one.roi, palms)]
+        close = _CLOSE * min(picture.width, picture.height)
+        if self._wants_face and (not people or (palms and all(one.roi.size > close for one in people))):
+            # So near there must be a face; skin beside a hand reads as a body as well.
+            face = self._face.somebody(picture)
+            people = people if people and face else face
+        return people or self._lone_hands.somebody(picture, palms)
 
     def begin(self, detection: Detection | HandsFound) -> PersonState:
         """The state of a person who was just detected."""

@@ -16,11 +16,17 @@ from .crop import Picture, Roi
 from .hand_finding import STILL_PRESENT, forgotten, known, seen_again
 from .hand_sides import Candidate, assign
 from .hands import PRESENT, Hand, HandNetworks, Side
-from .palms import PalmDetector
+from .palms import Palm, PalmDetector
+from .person_detector import BODY_REGION_M
 from .state import PersonState
 
 # A palm must be this sure, and this large beside the picture's shorter side, to be somebody.
 _PALM, _LEAST = 0.7, 0.08
+_MARGIN = 1.4
+# A body that would have hands so many times smaller than a palm that lies on it is imagined: networks see
+# a trunk in the back of a hand, and legs in its fingers.
+_IMAGINED = 3.5
+_PALM_SIDE_M = 0.1  # metres, the side of the detector's box
 # While a hand is missing it is looked for in every n-th frame; without any for so many, nobody is there.
 _EVERY, _GONE = 4, 12
 
@@ -39,10 +45,13 @@ class LoneHands:
     def __init__(self, networks: HandNetworks, palms: PalmDetector) -> None:
         self._networks, self._palms = networks, palms
 
-    def detect(self, picture: Picture) -> list[HandsFound]:
-        """One person, if hands fill a good part of the picture."""
+    def palms(self, picture: Picture) -> list[Palm]:
+        """Palms that are a good part of the picture, surest first."""
         least = _LEAST * min(picture.width, picture.height)
-        palms = [palm for palm in self._palms(picture, whole(picture), threshold=_PALM) if palm.size > least]
+        return [palm for palm in self._palms(picture, whole(picture), threshold=_PALM) if palm.size > least]
+
+    def somebody(self, picture: Picture, palms: list[Palm]) -> list[HandsFound]:
+        """One person, if these are palms of hands."""
         hands = self._networks.read_all(picture, [palm.roi() for palm in palms[:2]])
         present = [hand.presence for hand in hands if hand.presence >= PRESENT]
         return [HandsFound(box(picture), max(present))] if present else []
@@ -74,11 +83,21 @@ class LoneHands:
         return hands, replace(state, hands=(after[0], after[1]), lost_hands=(lost[0], lost[1]))
 
 
+def imagined(body: Roi, palms: list[Palm]) -> bool:
+    """Whether a body in this region (the pose network's) is a hand that was taken for one."""
+    palm_px = _PALM_SIDE_M * body.size / BODY_REGION_M
+    for palm in palms:
+        hand = palm.roi()
+        touching = float(np.hypot(hand.x - body.x, hand.y - body.y)) < 0.7 * (hand.size + body.size) / 2
+        if palm.size > _IMAGINED * palm_px and touching:
+            return True
+    return False
+
+
 def whole(picture: Picture) -> Roi:
-    """The whole picture, letterboxed."""
-    return Roi(
-        (picture.width - 1) / 2, (picture.height - 1) / 2, float(max(picture.width, picture.height)), 0.0
-    )
+    """The whole picture with a margin: a palm that fills the detector's sight is none to it."""
+    side = _MARGIN * max(picture.width, picture.height)
+    return Roi((picture.width - 1) / 2, (picture.height - 1) / 2, side, 0.0)
 
 
 def box(picture: Picture) -> NDArray[np.float32]:
