@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["sample", *(clip.name for clip in CLIPS), "views", "world", "lift", "face", "retarget", "hands_found"]
+    parts = ("views", "world", "lift", "face", "retarget", "hands_found")
+    names = ["sample", *(clip.name for clip in CLIPS), *parts]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
     parser.add_argument("--motion", type=Path, default=MOTION, help="folder of the held-out motion")
