@@ -461,6 +461,7 @@ def _solved(
         time_s=track.time_s,
         keypoints=keypoints,
         points3d=track.points3d,
+        face=track.face,
         camera_K=camera_K,
         options=options,
         motion=motion,
