@@ -21,9 +21,10 @@ from ..skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, LEFT_HAND, PARENTS,
 from . import initial
 from .body import BodyFit, BodyOptions, fit_body
 from .evidence import Evidence, gather
-from .face import fit_jaw
+from .face import fit_face, fit_jaw
 from .hands import pose_hands
 from .model_points import scaled_rest
+from .neck import share_turn
 from .world_frame import CameraMotion, in_world, seen_by, turned_back
 
 Array = NDArray[np.float64]
@@ -51,6 +52,7 @@ class FitResult:
     rest_joints: Array  # (55, 3)
     joints: Array  # (T, 55, 3)
     sigma: Array  # (T, 55) metres
+    arkit: Array  # (T, 52) 0 to 1; NaN where the face is not known
     standing: Array  # (T, 4) 0 to 1: heels and toes that stand still
 
 
@@ -60,6 +62,7 @@ def solve(
     keypoints: Floats,
     points3d: Floats,
     camera_K: Array,
+    face: Floats | None = None,
     options: FitOptions = FitOptions(),
     motion: CameraMotion | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -108,12 +111,19 @@ def solve(
             pelvis=seen_by(motion.camera, body.pelvis[:, None])[:, 0],
         )
     certainty = keypoints[..., 2].astype(np.float64)
+    body = replace(body, local=share_turn(body.local, rest))
     poses = np.zeros((count, JOINT_COUNT, 3))
     for block in in_blocks(count):
         poses[block, :BODY_JOINT_COUNT] = axis_angle_from_matrix(body.local[block])
     sigma = np.zeros((count, JOINT_COUNT))
     sigma[:, :BODY_JOINT_COUNT] = np.minimum(body.sigma, _LARGEST_SIGMA)
-    poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
+    arkit = np.full((count, 52), np.nan)
+    if face is None or not np.isfinite(face).any():
+        poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
+    else:
+        expression = fit_face(time_s=time_s, face=face, keypoints=keypoints)
+        arkit, poses[:, INDEX["jaw"]] = expression.arkit, expression.jaw
+        poses[:, [INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]] = expression.eyes
     for joint in (22, 23, 24):
         sigma[:, joint] = sigma[:, PARENTS[joint]]
     seen = pose_hands(
@@ -137,6 +147,7 @@ def solve(
         rest_joints=rest,
         joints=joints,
         sigma=sigma,
+        arkit=arkit,
         standing=evidence.standing,
     )
 
