@@ -57,7 +57,7 @@ def new_camera(
     keys.write(
         channels, "rotation_quaternion", quaternions.continuous(turns), frames=timeline.frames, kinds=kinds
     )
-    tracks.play(camera, channels, track=name)
+    tracks.play(camera, channels, track=name, source="camera of a take")
     return camera
 
 

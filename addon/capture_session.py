@@ -18,7 +18,8 @@ from bpy.app.handlers import persistent
 from ..inference.errors import RotocapError
 from ..inference.take import Take
 from . import jobs, live_body
-from .apply_take import apply_new, read_people, show
+from .apply_again import apply_captured
+from .apply_take import read_people, show
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _TICK_S = 0.05
@@ -78,7 +79,7 @@ class Session:
         self._finish()
 
     def apply(self, context: bpy.types.Context) -> None:
-        """New armatures in the scene that the capture was started from. RotocapError if it cannot be."""
+        """The people into the scene that the capture was started from. RotocapError if it cannot be."""
         scene, path = self.scene, self.job.outcome.take if self.job.outcome else None
         if path is None:
             return
@@ -93,11 +94,11 @@ class Session:
         take = Take.open(path)
         people = read_people(take)
         if scene == context.scene:
-            report = apply_new(scene, take, people)
+            report = apply_captured(scene, take, people)
             show(context, report)
         else:  # the animator works in another one meanwhile, and is left alone there
             with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-                report = apply_new(scene, take, people)
+                report = apply_captured(scene, take, people)
         self.warnings += report.warnings
 
     def build_live(self) -> None:

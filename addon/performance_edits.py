@@ -183,6 +183,12 @@ def _person(take: Take, record: PersonRecord) -> Person:
     return Person(record.name, record.colour, take.sequence(record), take.path, record.number)
 
 
+def play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, number: int) -> list[str]:
+    """Let a performance's armature play what a person's file says now. Returns notes for the animator."""
+    _require_playable(entry)
+    return _play(scene, entry, take, take_people.person(take, number))
+
+
 def _play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, record: PersonRecord) -> list[str]:
     """Let a performance's armature play a person of the take, in place of what it played before."""
     sequence = take.sequence(record)

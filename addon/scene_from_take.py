@@ -156,7 +156,7 @@ def add_people(
             view[performances.CAMERA_TAKE] = str(people[0].take)
         if fresh or scene.camera is None:
             scene.camera = view
-        _show_video(scene, view, footage, report)
+        show_video(scene, view, footage, report)
     set_frame_range(scene, timelines, report, grow=not fresh)
     return report
 
@@ -194,9 +194,8 @@ def _marker(scene: bpy.types.Scene, text: str, frame: int) -> None:
         scene.timeline_markers.new(text, frame=frame)
 
 
-def _show_video(
-    scene: bpy.types.Scene, view: bpy.types.Object, footage: Footage, report: ApplyReport
-) -> None:
+def show_video(scene: bpy.types.Scene, view: bpy.types.Object, footage: Footage, report: ApplyReport) -> None:
+    """The video behind everything that a camera sees; a missing one is noted in the report."""
     if not footage.path.is_file():
         report.warnings.append(
             f"{footage.path}: the video is not there any more, so there is no picture behind the body; "

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of performances: who moves what, renamed, joined, split, doubled, deleted, and all of it undone."""
+"""The list of performances: who moves what, renamed, joined, split, doubled, deleted, and undone."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import bpy
@@ -247,7 +248,7 @@ def test_a_take_that_is_gone_is_said_and_changes_nothing(scene, two) -> None:
         bpy.ops.rotocap.go_to_doubt,
         bpy.ops.rotocap.go_to_slide,
     ):
-        with pytest.raises(RuntimeError, match="no such take|is not there any more"):
+        with pytest.raises(RuntimeError, match=r"no such take|is not there any more"):
             press()
     assert [moves(e.armature) for e in entries()] == [(1, 30), (31, 60)]
     assert bpy.ops.rotocap.performance_duplicate() == {"FINISHED"}, "what needs no take works"
@@ -266,6 +267,40 @@ def test_an_armature_that_was_deleted_or_renamed(scene, module, two) -> None:
     assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
     assert len(entries()) == 1, "the entry without an armature is used again"
     assert moves(entries()[0].armature) == (1, 60)
+
+
+def test_a_new_capture_goes_onto_the_armatures_that_are_there(scene, module, two, known_motion) -> None:
+    """As after Esc and going on: more frames of the first, nobody in the second's place, somebody new."""
+    take_module = module("inference.take")
+    entries()[0].name = "Ada"
+    rig, view = entries()[0].armature, scene.camera
+    own = rig.animation_data.nla_tracks.new()
+    own.name = "mine"
+    own.strips.new("mine", 1, bpy.data.actions.new("mine"))
+    view.data.background_images[0].alpha = 0.3
+    longer, stranger = known_motion(frame=np.arange(50), bend=0.2), known_motion(frame=np.arange(20), seed=3)
+    longer.save(two / "person_01.npz")
+    stranger.save(two / "person_05.npz")
+    take = take_module.Take.open(two)
+    record = take.people[0]
+    first = dataclasses.replace(record, name="person_01", frames=50, last_frame=49)
+    fifth = dataclasses.replace(record, name="person_05", file="person_05.npz", main=False)
+    take = take_module.reopened(take, people=(first, fifth))
+    objects = len(scene.objects)
+
+    report = module("addon.apply_again").apply_captured(
+        scene, take, module("addon.apply_take").read_people(take)
+    )
+    assert [(e.name, e.frames) for e in entries()] == [("Ada", 50), ("Person 2", 30), ("person_05", 20)]
+    assert entries()[0].armature == rig
+    assert [track.name for track in rig.animation_data.nla_tracks] == ["Person 1", "mine"]
+    frames = rig.animation_data.nla_tracks[0].strips[0].action.frame_range
+    assert tuple(frames) == (1, 50)
+    assert moves(entries()[1].armature) == (31, 60)
+    assert len(scene.objects) == objects + 2, "the stranger's armature and body, and no second camera"
+    assert scene.camera == view and view.data.background_images[0].alpha == pytest.approx(0.3)
+    assert [name for name, _ in people(module, two)] == ["Ada", "person_05"], "the take learns the name again"
+    assert any("Person 2: is not in the new capture" in warning for warning in report.warnings)
 
 
 def test_saved_and_opened_again(scene, two, tmp_path) -> None:
