@@ -44,6 +44,7 @@ class PreviewPose:
     time_s: float  # its timestamp
     poses: Array  # (55, 3) axis-angle, parent-relative; the pelvis's is camera-from-pelvis
     pelvis: Array  # (3,) metres
+    focal_px: float  # of the camera that this is seen by
 
 
 class Preview:
@@ -89,7 +90,8 @@ class Preview:
         if not (np.isfinite(local).all() and np.isfinite(pelvis).all()):
             return None
         local, pelvis = self._calmed(row.track, time_s, local, pelvis)
-        return PreviewPose(frame, time_s, axis_angle_from_matrix(local), pelvis)
+        focal_px = float(self._camera_K[0, 0])
+        return PreviewPose(frame, time_s, axis_angle_from_matrix(local), pelvis, focal_px)
 
     def _choose(self, frame: int, rows: Sequence[TrackRow]) -> TrackRow | None:
         """Who is shown: the picked one, else who was seen longest and largest of those who are there."""
