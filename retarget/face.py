@@ -29,6 +29,7 @@ _INDEX = {name: i for i, name in enumerate(ARKIT)}
 _LOOKS = tuple(name for name in ARKIT if name.startswith("eyeLook"))
 # A preset with fewer of its shapes on the mesh is there by chance: many a rig has a shape named "A" or "O".
 _LEAST = 3
+_COPY = re.compile(r"\.\d{3}$")  # what Blender adds to a name that is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ def _look_up(name: str, known: dict[str, Array]) -> Array | None:
     if plain in known:
         return known[plain]
     # What stands before the name: "Face.M_F00_", "A14_", "blendShape1.".
-    parts = re.split(r"[^A-Za-z0-9]+", name)
+    parts = re.split(r"[^A-Za-z0-9]+", _COPY.sub("", name))
     for first in range(1, len(parts)):
         rest = _plain("_".join(parts[first:]))
         if len(rest) > 2 and rest in known:
@@ -94,7 +95,7 @@ def _look_up(name: str, known: dict[str, Array]) -> Array | None:
 
 def _plain(name: str) -> str:
     """A name as it is compared: without case and separators, its side written out."""
-    name = re.sub(r"\.\d{3}$", "", name)
+    name = _COPY.sub("", name)
     side = re.search(r"(?:[_.\- ]|(?<=[a-z]))(L|R|l|r)$", name)
     if side and (side.group(1).isupper() or not name[side.start()].isalpha()):
         name = name[: side.start()] + ("Left" if side.group(1) in "Ll" else "Right")

@@ -124,7 +124,7 @@ def _smoothed(time_s: Array, values: Array, weight: Array) -> Array:
         quick = next((a for start, a in _QUICK.items() if name.startswith(start)), _SLOW)
         column = smooth(
             values[:, i : i + 1],
-            weight[:, i] / _SIGMA**2,
+            (weight[:, i] / _SIGMA) ** 2,
             time_s,
             acceleration=quick,
             neutral=np.zeros(1),

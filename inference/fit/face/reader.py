@@ -76,7 +76,7 @@ class Reader:
     def inputs(self, differences: Array, terms: Array) -> Array:
         """(T, k + 11) what the first layer is given."""
         blind = [np.isnan(differences[:, part]).any(axis=(1, 2)) for part in (RIGHT_EYE_PART, LEFT_EYE_PART)]
-        flat = np.nan_to_num(differences).reshape(len(differences), -1)
+        flat = np.nan_to_num(differences).reshape(-1, len(self.components))
         return np.concatenate([flat @ self.components, 2.0 * terms, np.stack(blind, axis=1)], axis=1)
 
     def without_turn(self, points: Array, turn: Array) -> Array:
