@@ -27,7 +27,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
         Actor(lambda frame: (90.0 + 0.3 * frame, 120.0, 150.0), (200, 60, 40)),
         Actor(lambda frame: (240.0, 125.0, 120.0), (40, 60, 200)),
     ]
-    video = write_video(folder / "two.avi", people, FRAMES)
+    video = write_video(folder / "two.mp4", people, FRAMES)
 
     def backend(options: CaptureOptions) -> tuple[Any, dict[str, str]]:
         return ScriptedBackend(people), {"scripted": "0"}
