@@ -95,7 +95,7 @@ def unfinished(settings: RotocapSettings) -> Unfinished | None:
     video = Path(bpy.path.abspath(settings.video))
     folder = Path(bpy.path.abspath(settings.take)) if settings.take else default_take(video)
     take = _opened(folder)
-    if take is None or take.status != "incomplete" or take.video.name != video.name:
+    if take is None or take.status != "incomplete" or not _is_of(take, video):
         return None
     read = _read_settings(settings, settings)
     if not _same_part(take, read):
@@ -104,6 +104,14 @@ def unfinished(settings: RotocapSettings) -> Unfinished | None:
         return Unfinished(0)
     last = take.video.frame_count if read.end_frame is None else min(read.end_frame, take.video.frame_count)
     return Unfinished(max(1, last - max(take.next_frame, read.start_frame)))
+
+
+def _is_of(take: Take, video: Path) -> bool:
+    """Whether a take is of this video, as far as can be said without reading it."""
+    try:
+        return take.video.bytes == video.stat().st_size
+    except OSError:  # not there now: capturing says so
+        return take.video.name == video.name
 
 
 def _opened(folder: Path) -> Take | None:

@@ -128,6 +128,10 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
+        if not path.parent.is_dir():
+            raise TakeError(
+                f"{path.parent}: was taken away while it was written to; capture again, or put it back"
+            ) from error
         raise TakeError(
             f"{path}: could not be written ({error.strerror}); free some space or choose another folder"
         ) from error
