@@ -370,6 +370,7 @@ BACK_TO_KEYS = {"correct_pose"}
 ELSEWHERE = {
     "load_bone_map": "check_apply_to_rig",
     "import_motion": "check_import_export",
+    "apply_face": "check_face: it needs a face",
     "drag_point": "tests/gui",
     "remove_point": "it has the worker solve again",
     "capture_again": "it has the worker capture again",

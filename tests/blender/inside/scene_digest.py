@@ -16,7 +16,7 @@ _SKIP = {
     "is_valid", "depsgraph", "view_layers", "view_layer", "bounds", "show_expanded", "frame_float",
     "frame_current_final", "name_full", "is_missing", "library", "asset_data", "override_library", "tracking",
     "is_editmode", "ui_mode", "size", "pixels", "depth", "channels", "bindcode", "has_data", "fps",
-    "is_dirty", "bound_box",
+    "is_dirty", "bound_box", "dimensions",
 }  # fmt: skip
 _DEEP = 6
 _COLLECTIONS = (
