@@ -8,13 +8,20 @@ put right and under the animator's own edits; only who is new gets a new armatur
 from __future__ import annotations
 
 import bpy
+import numpy as np
+from mathutils import Vector
 
 from ..inference.errors import RotocapError
 from ..inference.take import Take
+from ..retarget.axes import to_blender
 from . import camera, performance_edits, performances, scene_from_take
 from .apply_take import apply_new, footage_of
 from .performance_properties import RotocapPerformance
 from .scene_from_take import ApplyReport, Person
+
+_LOOKS = 6  # frames in which people are compared
+_NEAR = 1.0  # metres from which on somebody is somebody else
+_SAME = 0.3  # metres that who has the same number may be further away than somebody else
 
 
 def apply_captured(scene: bpy.types.Scene, take: Take, people: list[Person]) -> ApplyReport:
@@ -22,18 +29,20 @@ def apply_captured(scene: bpy.types.Scene, take: Take, people: list[Person]) -> 
     entries = _entries(scene, take)
     if not entries:
         return apply_new(scene, take, people)
-    numbers = {person.number: person for person in people}
     report = ApplyReport()
-    names = {entry.name for entry in entries}
-    for name in sorted(names):  # entries move in memory when the list gets longer
+    now = _found_again(scene, entries, people)
+    for name in sorted(entry.name for entry in entries):  # entries move in memory when the list gets longer
         entry = scene.rotocap.performances[name]
-        person = numbers.get(entry.person)
+        person = now.get(entry.person)
         if person is None:
             report.warnings.append(
-                f"{name}: is not in the new capture, so its armature keeps the motion that it has; "
-                "join it with who is the same person, or delete it"
+                f"{name}: is not in the new capture, so its armature keeps the motion that it has; delete it "
+                "if you do not need it"
             )
+            # No number is theirs any more: somebody else may have got it.
+            entry.person = 0
             continue
+        entry.person = person.number
         report.warnings += performance_edits.play(scene, entry, take, person.number)
         report.armatures.append(entry.armature.name)
         if entry.name != person.name:
@@ -50,6 +59,51 @@ def apply_captured(scene: bpy.types.Scene, take: Take, people: list[Person]) -> 
         report.keys += added.keys
     report.warnings.extend(take.warnings)
     return report
+
+
+def _found_again(
+    scene: bpy.types.Scene, entries: list[RotocapPerformance], people: list[Person]
+) -> dict[int, Person]:
+    """Who the people of the list are in a new capture, by the numbers that they have in the list.
+
+    A capture numbers people by how long and large they are seen, so that numbers change: who is where
+    somebody was is that person.
+    """
+    frame = scene.frame_current
+    pairs: list[tuple[float, int, int]] = []
+    for number in {entry.person for entry in entries}:
+        was = _path(scene, next(entry for entry in entries if entry.person == number))
+        for index, person in enumerate(people):
+            away, same = _apart(scene, was, person), person.number == number
+            if same or away < _NEAR:
+                pairs.append((away - (_SAME if same else 0.0), number, index))
+    scene.frame_set(frame)
+    out: dict[int, Person] = {}
+    taken: set[int] = set()
+    for _, number, index in sorted(pairs):
+        if number not in out and index not in taken:
+            out[number] = people[index]
+            taken.add(index)
+    return out
+
+
+def _path(scene: bpy.types.Scene, entry: RotocapPerformance) -> dict[int, Vector]:
+    """Where an armature's hips are in a few frames."""
+    out = {}
+    for frame in {round(f) for f in np.linspace(entry.first, entry.last, _LOOKS)}:
+        scene.frame_set(frame)
+        out[frame] = entry.armature.pose.bones[0].head.copy()
+    return out
+
+
+def _apart(scene: bpy.types.Scene, was: dict[int, Vector], person: Person) -> float:
+    """How far a person's hips are from such places in the mean, metres; far if they share no frame."""
+    sequence = person.sequence
+    timeline = scene_from_take.timeline_of(scene, sequence)
+    hips = to_blender(timeline.sample(np.asarray(sequence.rest_joints[0] + sequence.trans)))
+    there = dict(zip((int(f) for f in timeline.frames), hips, strict=True))
+    found = [float(np.linalg.norm(there[f] - np.array(place))) for f, place in was.items() if f in there]
+    return float(np.mean(found)) if found else _NEAR
 
 
 def _entries(scene: bpy.types.Scene, take: Take) -> list[RotocapPerformance]:

@@ -303,6 +303,31 @@ def test_a_new_capture_goes_onto_the_armatures_that_are_there(scene, module, two
     assert any("Person 2: is not in the new capture" in warning for warning in report.warnings)
 
 
+def test_people_whose_numbers_change_with_a_new_capture_keep_their_armatures(
+    scene, module, known_motion, known_take
+) -> None:
+    def at(x, **kwargs):
+        motion = known_motion(bend=0.1, **kwargs)
+        trans = np.zeros_like(motion.trans)
+        trans[:, 0] = x
+        return dataclasses.replace(motion, trans=trans)
+
+    path = known_take(at(0.0), at(3.0))
+    scene.rotocap.take = str(path)
+    assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+    rigs = [entry.armature for entry in entries()]
+    at(3.1, frame=np.arange(60)).save(path / "person_01.npz")
+    at(0.1, frame=np.arange(50)).save(path / "person_02.npz")
+    take = module("inference.take").Take.open(path)
+    scene.frame_set(7)
+    module("addon.apply_again").apply_captured(scene, take, module("addon.apply_take").read_people(take))
+    assert [(e.person, e.frames) for e in entries()] == [(2, 50), (1, 60)]
+    assert [e.armature for e in entries()] == rigs
+    assert scene.frame_current == 7
+    assert rigs[1].pose.bones["pelvis"].head.x == pytest.approx(3.1, abs=0.01)
+    assert [name for name, _ in people(module, path)] == ["Person 2", "Person 1"], "and their names"
+
+
 def test_saved_and_opened_again(scene, two, tmp_path) -> None:
     entries()[0].name = "Ada"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
