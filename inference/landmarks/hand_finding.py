@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .crop import Picture
 from .face import Face
 from .hand_sides import Arms, Candidate, Memories, assign, on_head, read_exchanged, remember
-from .hands import PRESENT, Hand, HandNetworks, Side, region_at_forearm, same_place
+from .hands import PRESENT, WRIST, Hand, HandNetworks, Side, region_at_forearm, same_place
 from .palms import Palm, PalmDetector
 from .pose import Pose
 from .state import HandMemory, PersonState
@@ -32,6 +32,9 @@ _IN_SIGHT = 0.1
 # A hand that stays lost is looked for in the first frames and then in every n-th: by the body's
 # points, and by the palm detector.
 EAGER, _EVERY, _PALM_EAGER, _PALM_EVERY = 2, 4, 1, 12
+# Of a wrist outside the picture, this many palms away, the fingers may be inside. The body guesses such
+# a wrist, so only the palm detector is asked, and oftener.
+_EDGE, _EDGE_EVERY = 2.0, 5
 # The body may have its wrists at each other's hand for so many frames; then it is believed.
 _EXCHANGED_FRAMES = 8
 # Trust of a hand just found, its rise a frame, its fall a frame while it is lost.
@@ -54,7 +57,7 @@ class HandFinder:
         candidates = self._followed(picture, pose, face, arms, state.hands)
         chosen = assign(candidates, arms, state.hands)
         for look in (self._at_wrist, self._by_palm):
-            sides = [side for side in Side if chosen[side] is None and _in_reach(pose, picture, arms, side)]
+            sides = [side for side in Side if chosen[side] is None and _in_reach(picture, arms, side)]
             found = [c for side in sides for c in look(picture, pose, face, side, state, candidates)]
             if found:
                 candidates += found
@@ -96,7 +99,7 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the body has it."""
         lost = state.lost_hands[side]
-        if lost >= EAGER and (lost + 2 * side) % _EVERY:
+        if (lost >= EAGER and (lost + 2 * side) % _EVERY) or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
         hand = self.networks.read(picture, self.networks.locate(picture, pose, side))
         if hand.presence < PRESENT or on_head(hand, pose, face):
@@ -114,9 +117,10 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the palm detector sees one around the forearm's end."""
         lost = state.lost_hands[side]
-        if lost >= _PALM_EAGER and (lost + _PALM_EVERY // 2 * side) % _PALM_EVERY:
+        every = _EDGE_EVERY if _beyond(picture, pose.points[WRIST[side]]) > 0.0 else _PALM_EVERY
+        if lost >= _PALM_EAGER and (lost + every // 2 * side) % every:
             return []
-        palms = self.palms(picture, region_at_forearm(pose, side))[:2]
+        palms = self.palms(picture, region_at_forearm(pose, side, picture))[:2]
         palms = [palm for palm in palms if not any(_at_palm(c.hand, palm) for c in others)]
         found = []
         hands = self.networks.read_all(picture, [palm.roi() for palm in palms])
@@ -178,16 +182,21 @@ def _moved(memory: HandMemory, arms: Arms, side: Side) -> NDArray[np.float64]:
     return np.asarray(moved, dtype=np.float64)
 
 
-def _in_reach(pose: Pose, picture: Picture, arms: Arms, side: Side) -> bool:
+def _in_reach(picture: Picture, arms: Arms, side: Side) -> bool:
     """Whether it is worth looking for the hand: at a wrist in sight, or one just outside the picture."""
-    if arms.certainty[side] >= _IN_SIGHT:
-        return True
-    x, y = arms.wrists[side]
-    margin = 1.5 * arms.palm
-    outside = not (0 <= x < picture.width and 0 <= y < picture.height)
-    near = -margin <= x < picture.width + margin and -margin <= y < picture.height + margin
-    elbow = pose.certainty[(13, 14)[side]]
-    return bool(outside and near and elbow >= 0.5)
+    return bool(arms.certainty[side] >= _IN_SIGHT) or _just_outside(picture, arms, side)
+
+
+def _just_outside(picture: Picture, arms: Arms, side: Side) -> bool:
+    """Whether a wrist is outside the picture and so near to it that its fingers may be inside."""
+    beyond = _beyond(picture, arms.wrists[side])
+    return 0.0 < beyond < _EDGE * arms.palm
+
+
+def _beyond(picture: Picture, place: NDArray[np.float64]) -> float:
+    """Pixels from a place to the picture, 0 inside."""
+    inside = np.clip(place, 0, (picture.width - 1, picture.height - 1))
+    return float(np.hypot(*(place - inside)))
 
 
 def known(hand: Hand, candidates: list[Candidate]) -> bool:

@@ -133,8 +133,11 @@ def region_from_pose(pose: Pose, side: Side) -> Roi:
     return Roi(moved.x, moved.y, 2.7 * roi.size, roi.angle)
 
 
-def region_at_forearm(pose: Pose, side: Side) -> Roi:
-    """Where the palm detector looks: around the forearm's end, the forearm pointing up."""
+def region_at_forearm(pose: Pose, side: Side, picture: Picture) -> Roi:
+    """Where the palm detector looks: around the forearm's end, the forearm pointing up.
+
+    Where that lies outside the picture, as much of it as is inside, and upright: there it is a guess.
+    """
     elbow, wrist = pose.points[ELBOW[side]], pose.points[WRIST[side]]
     along = wrist - elbow
     length = float(np.hypot(*along))
@@ -142,7 +145,10 @@ def region_at_forearm(pose: Pose, side: Side) -> Roi:
     # A forearm that points at the camera shows no direction.
     ahead = along / length if length > palm else np.zeros(2)
     angle = upright_angle(elbow, wrist) if length > palm else 0.0
-    x, y = wrist + 0.7 * palm * ahead
+    place = wrist + 0.7 * palm * ahead
+    x, y = np.clip(place, 0, (picture.width - 1, picture.height - 1))
+    if (x, y) != tuple(place):
+        angle = 0.0
     return Roi(float(x), float(y), 7.0 * palm, angle)
 
 

@@ -11,7 +11,7 @@ from standing_person import SCALE, hand_at, remembered, standing
 
 from rotocap.inference import wholebody
 from rotocap.inference.landmarks.assembly import assemble
-from rotocap.inference.landmarks.crop import Roi
+from rotocap.inference.landmarks.crop import Picture, Roi
 from rotocap.inference.landmarks.hand_finding import forgotten, seen_again
 from rotocap.inference.landmarks.hand_sides import Arms, Candidate, assign, on_head, read_exchanged
 from rotocap.inference.landmarks.hands import Side, region_at_forearm
@@ -184,7 +184,7 @@ def test_a_hand_on_the_head_is_known_as_such() -> None:
 
 def test_the_palm_detector_looks_beyond_the_wrist() -> None:
     body = standing()
-    region = region_at_forearm(body, Side.LEFT)
+    region = region_at_forearm(body, Side.LEFT, Picture(np.zeros((600, 800, 3), np.uint8)))
     inside = (hand_at(body.points[15]).points - (region.x, region.y)) @ region.rotation / region.size
     assert np.abs(inside).max() < 0.45
     assert inside[12, 1] < 0  # fingers up in the cut-out: the forearm points up there
