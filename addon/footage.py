@@ -61,7 +61,8 @@ def camera_path_file(scene: bpy.types.Scene, video: Path) -> Path | None:
     width, height = clip.size
     size = (height, width) if turn % 180 else (width, height)
     file = Path(bpy.app.tempdir) / f"rotocap_{video.stem}_camera.npz"
-    solved_camera.path_of(clip, size=size, rotation_deg=turn).save(file)
+    camera = solved_camera.follower(scene, clip) if scene.rotocap.footage.in_tracked_scene else None
+    solved_camera.path_of(clip, size=size, rotation_deg=turn, camera=camera).save(file)
     return file
 
 

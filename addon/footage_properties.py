@@ -23,3 +23,9 @@ class RotocapFootage(bpy.types.PropertyGroup):
         "with its lens, and moving as it does, so that the person walks through the world",
         default=True,
     )
+    in_tracked_scene: bpy.props.BoolProperty(
+        name="In the Tracked Scene",
+        description="Put the person where your camera that follows the solve stands: on the floor and in the "
+        "scale that you have set in the Movie Clip Editor. Otherwise the person's feet set both",
+        default=True,
+    )

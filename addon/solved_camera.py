@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..inference.camera_path import CameraPath
 from ..inference.errors import VideoError
+from ..retarget.axes import BLENDER_FROM_SMPLX
 
 Array = NDArray[np.float64]
 
@@ -43,11 +45,37 @@ def describe(clip: bpy.types.MovieClip) -> list[str]:
     return out
 
 
-def path_of(clip: bpy.types.MovieClip, *, size: tuple[int, int], rotation_deg: int) -> CameraPath:
+def follower(scene: bpy.types.Scene, clip: bpy.types.MovieClip) -> bpy.types.Object | None:
+    """The scene's camera that follows the solve, if the animator has placed it: with floor and scale."""
+    for thing in scene.objects:
+        for constraint in thing.constraints:
+            if constraint.type != "CAMERA_SOLVER" or constraint.mute:
+                continue
+            shown = scene.active_clip if constraint.use_active_clip else constraint.clip
+            if shown == clip and np.abs(np.array(_base(thing)) - np.eye(4)).max() > 1e-4:
+                return thing
+    return None
+
+
+def _base(thing: bpy.types.Object) -> Matrix:
+    """Where an object is before its constraints: this is what Set Floor and Set Scale change."""
+    base = thing.matrix_basis
+    if thing.parent is not None:
+        base = thing.parent.matrix_world @ thing.matrix_parent_inverse @ base
+    return base
+
+
+def path_of(
+    clip: bpy.types.MovieClip,
+    *,
+    size: tuple[int, int],
+    rotation_deg: int,
+    camera: bpy.types.Object | None = None,
+) -> CameraPath:
     """The solved camera's path and lens, in the clip's own time. VideoError if it is not solved.
 
     size: of the upright picture. rotation_deg: how far Blender still shows it turned, that is by how
-    much clockwise it would have to be turned.
+    much clockwise it would have to be turned. camera: see `follower`; the path is in its scene then.
     """
     if not is_solved(clip):
         raise VideoError(
@@ -61,6 +89,10 @@ def path_of(clip: bpy.types.MovieClip, *, size: tuple[int, int], rotation_deg: i
     frame, matrices = frame[order], matrices[order]
     kept = np.flatnonzero(np.diff(frame, prepend=-np.inf) > 0)
     frame, matrices = frame[kept], matrices[kept]
+    if camera is not None:
+        scene_up = np.eye(4)
+        scene_up[:3, :3] = BLENDER_FROM_SMPLX.T
+        matrices = scene_up @ np.array(_base(camera), dtype=np.float64) @ matrices
     # Whatever scale the animator gave the solve, its rotations are rotations.
     turn = matrices[:, :3, :3]
     matrices[:, :3, :3] = turn / np.cbrt(np.linalg.det(turn))[:, None, None]
@@ -87,6 +119,7 @@ def path_of(clip: bpy.types.MovieClip, *, size: tuple[int, int], rotation_deg: i
         camera_K=camera_K,
         lens=model if names and np.any(values) else "",
         lens_k=values if names and np.any(values) else np.zeros(0),
+        placed=camera is not None,
     )
 
 

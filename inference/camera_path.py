@@ -7,6 +7,7 @@ camera.npz
     camera_K           (3, 3)     pinhole intrinsics of the upright picture, pixels
     lens               name of the distortion's formula, see `undistorted`; "" for none
     lens_k             (M,)       its coefficients
+    placed             ()         whether its frame is the world: +Y up, floor at y = 0, metres
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class CameraPath:
     camera_K: Array  # (3, 3)
     lens: str = ""
     lens_k: Array = field(default_factory=lambda: np.zeros(0))
+    placed: bool = False
 
     def __post_init__(self) -> None:
         count = len(self.time_s)
@@ -70,6 +72,7 @@ class CameraPath:
                 "camera_K": self.camera_K,
                 "lens": np.array(self.lens),
                 "lens_k": self.lens_k,
+                "placed": np.array(self.placed),
             },
         )
 
@@ -83,7 +86,12 @@ class CameraPath:
             raise _unusable(f"{path.name} lacks {', '.join(missing)}")
         values = {name: np.asarray(arrays[name], np.float64) for name in names}
         lens_k = np.asarray(arrays.get("lens_k", np.zeros(0)), np.float64)
-        return cls(**values, lens=str(arrays.get("lens", "")), lens_k=lens_k)
+        return cls(
+            **values,
+            lens=str(arrays.get("lens", "")),
+            lens_k=lens_k,
+            placed=bool(arrays.get("placed", False)),
+        )
 
     @property
     def moves(self) -> bool:

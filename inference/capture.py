@@ -350,23 +350,25 @@ def _solve(
     solved: list[_Solved] = []
     done = 0
 
-    def solve(person: NDArray[np.integer[Any]], motion: CameraMotion | None) -> _Solved:
+    def solve(
+        person: NDArray[np.integer[Any]], motion: CameraMotion | None = None, height_m: float | None = None
+    ) -> _Solved:
         nonlocal done
         check()
-        options = fit.FitOptions(height_m=take.solve.height_m if person is rows[0] else None)
+        if height_m is None and person is rows[0]:
+            height_m = take.solve.height_m
+        options = fit.FitOptions(height_m=height_m)
         out = _solved(take, person, camera_K, path, motion, options, partial(_report, meter, done), check)
         done += len(person)
         return out
 
     warnings = [text for text in take.warnings if not moving_camera.is_warning(text)]
-    motions: list[CameraMotion] = []
-    if path is not None:
-        steps = [_steps(solve(person, None), path) for person in rows]
-        unit = moving_camera.unit_of(steps, path)
-        motions = [moving_camera.walking(person, unit) for person in steps]
-        warnings += moving_camera.warnings(unit, steps, path)
-    for index, person in enumerate(rows):
-        solved.append(solve(person, motions[index] if motions else None))
+    if path is None:
+        solved += [solve(person) for person in rows]
+    else:
+        plan = moving_camera.plan([_steps(solve(person), path) for person in rows], path)
+        solved += map(solve, rows, plan.motions, plan.heights_m)
+        warnings += plan.warnings
     meter.update(done, final=True)
 
     meter = Meter("world", 1, progress)
@@ -374,7 +376,7 @@ def _solve(
     if path is None:
         cameras = [world.world_from_camera(results)] * len(results)
     else:
-        cameras = moving_camera.world_from_camera(results, [motion.camera for motion in motions])
+        cameras = plan.world_from_camera(results)
     meter.update(1, final=True)
 
     # Every chunk was readable. Made anew below; a file that stayed would look like a result.

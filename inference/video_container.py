@@ -95,4 +95,4 @@ def _uneven(times: bytes) -> bool:
     # Neighbouring whole numbers are a rate that the clock does not divide.
     usual = max(entries, key=lambda entry: entry[0], default=(0, 0))[1]
     other = sum(count for count, step in entries if abs(step - usual) > max(1, 0.02 * usual))
-    return other > max(2.0, _FEW * total)
+    return bool(other > max(2.0, _FEW * total))

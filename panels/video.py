@@ -32,6 +32,8 @@ class ROTOCAP_PT_video(SidebarPanel, bpy.types.Panel):
         if solved_camera.is_solved(clip):
             layout.prop(settings.footage, "use_solved_camera", icon="CON_CAMERASOLVER")
             if settings.footage.use_solved_camera:
+                if solved_camera.follower(context.scene, clip) is not None:
+                    layout.prop(settings.footage, "in_tracked_scene")
                 column = layout.column(align=True)
                 for line in solved_camera.describe(clip):
                     paragraph(column, line, "INFO")

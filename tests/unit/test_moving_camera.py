@@ -74,6 +74,28 @@ def test_a_person_taken_for_larger_makes_the_path_as_much_longer() -> None:
     assert unit.metres * UNIT == pytest.approx(1.1, abs=0.03)
 
 
+def test_a_path_in_metres_stays_where_it_is_and_tells_how_tall_the_person_is() -> None:
+    walk = filmed("around")
+    camera = walk.camera.copy()
+    path = CameraPath(time_s=walk.time_s, world_from_camera=camera, camera_K=K, placed=True)
+    steps = replace(seen_steps(walk, path, size=1.1), stature=1.87)  # taken for a tenth too tall
+    plan = moving_camera.plan([steps], path)
+    assert plan.placed and not plan.warnings
+    assert plan.heights_m[0] == pytest.approx(1.70, abs=0.05)
+    np.testing.assert_array_equal(plan.motions[0].camera, camera)
+    assert plan.world_from_camera([])[0] is plan.motions[0].camera
+    rests = (plan.motions[0].standing > 0.5) & (walk.contact > 0.5)
+    assert rests.sum() > 0.7 * (walk.contact > 0.5).sum()
+
+
+def test_a_tracked_scene_that_is_not_in_metres_is_told_and_left() -> None:
+    walk = filmed("around")
+    path = replace(solved_path(walk), placed=True)
+    plan = moving_camera.plan([seen_steps(walk, path)], path)
+    assert not plan.placed and plan.heights_m == [None]
+    assert len(plan.warnings) == 1 and "one unit of it is about 0.27 m" in plan.warnings[0]
+
+
 def test_a_tripod_needs_no_unit_and_unseen_feet_are_told() -> None:
     walk = filmed("around")
     path = solved_path(walk)

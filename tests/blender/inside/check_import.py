@@ -191,6 +191,29 @@ def test_blenders_own_solve_comes_through_as_the_path_it_was_made_from(solved, m
     np.testing.assert_allclose(moved / scale, way, atol=0.005)
 
 
+def test_a_placed_tracking_camera_gives_the_path_in_its_scene(solved, module) -> None:
+    scene = bpy.context.scene
+    reader = module("addon.solved_camera")
+    camera = bpy.data.objects.new("Tracked", bpy.data.cameras.new("Tracked"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    constraint = camera.constraints.new("CAMERA_SOLVER")
+    constraint.use_active_clip, constraint.clip = False, solved
+    assert reader.follower(scene, solved) is None  # nobody has set a floor or a scale
+    camera.location, camera.rotation_euler, camera.scale = (1.0, -2.0, 0.5), (1.4, 0.1, 0.3), (2.5, 2.5, 2.5)
+    bpy.context.view_layer.update()
+    assert reader.follower(scene, solved) == camera
+    path = reader.path_of(solved, size=(540, 720), rotation_deg=0, camera=camera)
+    assert path.placed
+    to_blender = module("addon.armature").camera_to_blender(path.world_from_camera)
+    for frame in (1, 17, 40):
+        scene.frame_set(frame)
+        seen = camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world
+        np.testing.assert_allclose(to_blender[frame - 1, :3, 3], seen.translation, atol=1e-4)
+        turn = np.array(seen.normalized())[:3, :3]
+        np.testing.assert_allclose(to_blender[frame - 1, :3, :3], turn, atol=1e-4)
+
+
 def test_a_lens_and_a_shifted_clip_are_read(solved, module) -> None:
     lens = solved.tracking.camera
     lens.distortion_model = "DIVISION"
