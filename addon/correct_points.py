@@ -18,7 +18,6 @@ from . import corrections
 from .correct_properties import RotocapCorrections
 from .performance_properties import RotocapPerformance
 from .performances import file_of, folder_of
-from .scene_from_take import FIRST_FRAME, scene_fps
 
 Pin = tuple[int, int, float, float]  # video frame, keypoint, x, y
 
@@ -89,6 +88,18 @@ def to_solve(entry: RotocapPerformance, pins: Sequence[Pin]) -> tuple[dict[str, 
     return options, out
 
 
+def in_capture(entry: RotocapPerformance) -> list[Pin]:
+    """The points put right in frames that the capture has. RotocapError if the capture is gone."""
+    frames = corrections.raw(entry).frame
+    return [pin for pin in corrections.pins_of(entry.corrections) if pin[0] in frames]
+
+
+def unsolved(entry: RotocapPerformance) -> bool:
+    """Whether there are points that nothing has been solved from, as after a new capture."""
+    pinned = corrections.pinned_file(entry)
+    return pinned is not None and not pinned.is_file()
+
+
 def keep(entry: RotocapPerformance, pins: Sequence[Pin]) -> None:
     """Let these be the points that are put right."""
     kept = entry.corrections
@@ -107,10 +118,3 @@ def require_keypoint(keypoint: int) -> None:
         raise SequenceError(
             f"point {keypoint}: cannot be put right; choose one of the body's, such as a wrist or a knee"
         )
-
-
-def scene_frame(scene: bpy.types.Scene, entry: RotocapPerformance, frame: int) -> int:
-    """The scene's frame that shows a video frame of the performance."""
-    sequence = corrections.raw(entry)
-    row = int(np.clip(np.searchsorted(sequence.frame, frame), 0, len(sequence) - 1))
-    return round(float(sequence.time_s[row]) * scene_fps(scene) + FIRST_FRAME)

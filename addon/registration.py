@@ -33,12 +33,12 @@ from ..operators.correct_contacts import (
     ROTOCAP_OT_put_down,
     ROTOCAP_OT_remove_lanes,
 )
-from ..operators.correct_layers import (
-    ROTOCAP_OT_toggle_edits,
-    ROTOCAP_OT_toggle_layer,
+from ..operators.correct_layers import ROTOCAP_OT_toggle_edits, ROTOCAP_OT_toggle_layer
+from ..operators.correct_points import (
+    ROTOCAP_OT_drag_point,
+    ROTOCAP_OT_remove_point,
     ROTOCAP_OT_update_motion,
 )
-from ..operators.correct_points import ROTOCAP_OT_drag_point, ROTOCAP_OT_remove_point
 from ..operators.correct_pose import (
     ROTOCAP_OT_correct_pose,
     ROTOCAP_OT_remove_edit,

@@ -79,14 +79,6 @@ class ROTOCAP_OT_toggle_layer(OnPerformance):
         setattr(entry.corrections, self.layer, not getattr(entry.corrections, self.layer))
 
 
-class ROTOCAP_OT_update_motion(OnPerformance):
-    """Bring the armature up to date with the capture, the clean-up and the contacts. Your edits stay"""
-
-    bl_idname = "rotocap.update_motion"
-    bl_label = "Update Motion"
-    bl_options = {"REGISTER", "UNDO"}
-
-
 class ROTOCAP_OT_toggle_edits(bpy.types.Operator):
     """Let your edits play, or not. Nothing of them is lost"""
 

@@ -139,3 +139,29 @@ class ROTOCAP_OT_remove_point(_ChangesPoints):
             return {"CANCELLED"}
         gone = (kept.pins[index].frame, kept.pins[index].keypoint)
         return self.change_points(context, [pin for pin in corrections.pins_of(kept) if pin[:2] != gone])
+
+
+class ROTOCAP_OT_update_motion(_ChangesPoints):
+    """Bring the armature up to date with the capture, the points, the clean-up and the contacts. Your edits stay"""  # noqa: E501 - a tooltip is one line
+
+    bl_idname = "rotocap.update_motion"
+    bl_label = "Update Motion"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            entry, _ = corrections.required(context)
+            pins = correct_points.in_capture(entry)
+        except RotocapError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self._on = entry.corrections.pins_on
+        # A capture that was made anew has its points to be solved again.
+        return self.change_points(context, pins)
+
+    def done(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
+        lost = len(entry.corrections.pins) - len(self._pins)
+        super().done(context, entry)
+        entry.corrections.pins_on = self._on
+        if lost:
+            self.report({"WARNING"}, f"{lost} points are in frames that the capture does not have any more")

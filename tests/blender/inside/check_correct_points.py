@@ -61,7 +61,7 @@ def _write_landmarks(module, path, sequence, depth) -> None:
         seen = sequence.keypoints[n][sequence.keypoints[n, :, 2] > 0, :2]
         landmarks = types.SimpleNamespace(
             keypoints=sequence.keypoints[n], points3d=depth[n], score=0.9,
-            face=np.full((chunks.FACE_COUNT, 3), np.nan, np.float16),
+            face=np.full((chunks.FACE_COUNT, 3), np.nan, np.float16), expression=np.full(52, np.nan, np.float16),
             box=np.concatenate([seen.min(axis=0), seen.max(axis=0)]).astype(np.float32),
         )  # fmt: skip
         appearance = np.zeros(module("inference.people.appearance").SIZE, np.float32)
@@ -170,3 +170,19 @@ def test_what_cannot_be_put_right_is_said_in_words(scene, module, filmed) -> Non
 
 def test_the_points_that_can_be_dragged_are_those_that_the_fit_looks_at(module) -> None:
     assert module("addon.correct_points").FITTED == module("inference.pins").KEYPOINTS
+
+
+def test_a_capture_made_anew_gets_its_points_again(scene, module, filmed) -> None:
+    entry, armature, path = filmed
+    scene.frame_set(31)
+    points = module("addon.correct_points")
+    places = points.draggable(scene, entry)
+    to = tuple(places.places[list(places.keypoints).index(WRIST)] + np.array([-15.0, 15.0]))
+    assert bpy.ops.rotocap.drag_point(keypoint=WRIST, place=to) == {"FINISHED"}
+    wrist = joint(armature, scene, "left_wrist", 31)
+    sequence = module("inference.sequence").SmplxSequence.load(path / "person_01.npz")
+    sequence.save(path / "person_01.npz")  # as a new capture would, with another time of writing
+    assert points.unsolved(entry)
+    assert bpy.ops.rotocap.update_motion() == {"FINISHED"}
+    assert not points.unsolved(entry)
+    assert np.abs(joint(armature, scene, "left_wrist", 31) - wrist).max() < 1e-3
