@@ -9,6 +9,7 @@ scene while a render runs, an edit is open or a transform is under way.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -107,7 +108,13 @@ class Session:
         self._live_due = time.monotonic() + 1.0
         if scene is None or rendering():
             return
-        if self._live.build(scene, self.job.request.video):
+        try:
+            built = self._live.build(scene, self.job.request.video)
+        except RuntimeError as error:  # the capture goes on without
+            print(f"Rotocap: no live body ({error})")
+            self._live_state = "gone"
+            return
+        if built:
             self._live_state = "shown"
             self._shown = None
 
@@ -307,7 +314,16 @@ def _drive() -> float | None:
     session = _session
     if session is None or session.over:
         return None
-    pause = session.tick()
+    try:
+        pause = session.tick()
+    except Exception as error:  # a fault of ours must not leave a capture that nothing can end
+        traceback.print_exc()
+        session.failed = (
+            f"{type(error).__name__}: {error}. This is a fault in Rotocap; please report it. "
+            "What was read is kept: press Go On"
+        )
+        session.abandon()
+        return None
     if pause is None and running():
         return _TICK_S
     return pause

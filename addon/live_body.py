@@ -44,7 +44,10 @@ class LiveBody:
         self._name = ""
 
     def build(self, scene: bpy.types.Scene, video: Path) -> bool:
-        """Make it, hidden until the first pose. False if the animator is in the middle of an edit."""
+        """Make it, hidden until the first pose.
+
+        False if the animator is in the middle of an edit. RuntimeError if Blender refuses.
+        """
         if bpy.context.mode not in ("OBJECT", "POSE") or bpy.context.scene != scene:
             return False
         remove_all()
@@ -52,9 +55,15 @@ class LiveBody:
         scene.collection.children.link(collection)
         before = bpy.context.view_layer.objects.active
         mode = before.mode if before is not None else "OBJECT"
-        rig = armature.new_armature(_NAME, self._rest, collection)
-        if mode == "POSE" and bpy.ops.object.mode_set.poll():
-            bpy.ops.object.mode_set(mode=mode)
+        try:
+            rig = armature.new_armature(_NAME, self._rest, collection)
+            if mode == "POSE" and bpy.ops.object.mode_set.poll():
+                bpy.ops.object.mode_set(mode=mode)
+        except RuntimeError:  # of an operator: nothing half made is left
+            for thing in (collection, *collection.objects, *(ob.data for ob in collection.objects)):
+                thing[MARK] = True
+            remove_all()
+            raise
         mesh = body.new_body(f"{_NAME} body", self._rest, rig, collection, colour=_COLOUR, face_shapes=False)
         rig.show_in_front = False
         for thing in (rig, mesh):
