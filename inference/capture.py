@@ -66,6 +66,7 @@ class CaptureOptions:
     pick: tuple[int, float, float] | None = None  # whom, with picked: a frame, and x, y in it in pixels
     hands: bool = True  # False: hands are not looked for, which is faster
     face: bool = True
+    face_landmarker: Path | None = None  # folder of its two ONNX files, if the user has them
     focal_px: float | None = None
     fov_deg: float | None = None
     camera_path: Path | None = None  # a camera that moves and its lens, see `camera_path`; None: it stands
@@ -83,11 +84,16 @@ Watch = Callable[[int, float, Sequence[TrackRow]], None]
 def mediapipe(options: CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]:
     """The embedded networks, and the hashes of their files."""
     # Loading onnxruntime takes a while, and who only reads a take does not need it.
+    from .landmarks import face_landmarker
     from .landmarks.backend import MediapipeBackend
     from .models import hashes
 
-    networks = MediapipeBackend(threads=options.threads, hands=options.hands, face=options.face)
-    return networks, hashes()
+    networks = MediapipeBackend(
+        threads=options.threads, hands=options.hands, face=options.face, landmarker=options.face_landmarker
+    )
+    if options.face_landmarker is None:
+        return networks, hashes()
+    return networks, hashes() | face_landmarker.hashes(options.face_landmarker)
 
 
 def capture(
@@ -464,6 +470,7 @@ def _solved(
         keypoints=keypoints,
         points3d=track.points3d,
         face=track.face,
+        expression=track.expression,
         camera_K=camera_K,
         options=options,
         motion=motion,

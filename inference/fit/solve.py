@@ -63,12 +63,16 @@ def solve(
     points3d: Floats,
     camera_K: Array,
     face: Floats | None = None,
+    expression: Floats | None = None,
     options: FitOptions = FitOptions(),
     motion: CameraMotion | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> FitResult:
     """Solve T frames of one person: keypoints (T, 133, 3), points3d (T, 133, 3), increasing time_s (T,).
+
+    face (T, 204, 3): the points of `landmarks.face_points`; expression (T, 52): ARKit coefficients
+    that a network gave, NaN where it did not. None if the backend gives none.
 
     `motion` is how the camera moves; without it, it stands still. The result is in the camera
     frame either way. `progress` is told the frames done and their total; `check` is called often and may
@@ -121,9 +125,9 @@ def solve(
     if face is None or not np.isfinite(face).any():
         poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
     else:
-        expression = fit_face(time_s=time_s, face=face, keypoints=keypoints)
-        arkit, poses[:, INDEX["jaw"]] = expression.arkit, expression.jaw
-        poses[:, [INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]] = expression.eyes
+        looks = fit_face(time_s=time_s, face=face, keypoints=keypoints, read=expression)
+        arkit, poses[:, INDEX["jaw"]] = looks.arkit, looks.jaw
+        poses[:, [INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]] = looks.eyes
     for joint in (22, 23, 24):
         sigma[:, joint] = sigma[:, PARENTS[joint]]
     seen = pose_hands(

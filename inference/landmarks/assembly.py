@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import wholebody
 from . import pose as body
 from .face import Face
+from .face_landmarker import COUNT as COEFFICIENTS
 from .face_points import COUNT as FACE_POINTS
 from .hand_finding import faded
 from .hands import Hand, Side, fits
@@ -33,6 +34,7 @@ class PersonLandmarks:
     keypoints: NDArray[np.float32]  # (133, 3)
     points3d: NDArray[np.float32]  # (133, 3)
     face: NDArray[np.float16]  # (204, 3) see `face_points`: metres, camera axes; NaN where not seen
+    expression: NDArray[np.float16]  # (52,) ARKit coefficients; NaN unless a network gave them
     box: NDArray[np.float32]  # (4,) x0, y0, x1, y1 pixels around the body's certain points
     score: float  # 0 to 1: that a person is there
 
@@ -77,6 +79,9 @@ def assemble(
         keypoints=keypoints.astype(np.float32),
         points3d=points3d.astype(np.float32),
         face=np.full((FACE_POINTS, 3), np.nan, np.float16) if face is None else face.mesh.astype(np.float16),
+        expression=(
+            np.full(COEFFICIENTS, np.nan, np.float16) if face is None else face.expression.astype(np.float16)
+        ),
         box=_box(keypoints[:23], pose).astype(np.float32),
         score=pose.presence,
     )
@@ -101,6 +106,7 @@ def assemble_hands(
         keypoints=keypoints.astype(np.float32),
         points3d=points3d.astype(np.float32),
         face=np.full((FACE_POINTS, 3), np.nan, np.float16),
+        expression=np.full(COEFFICIENTS, np.nan, np.float16),
         box=box,
         score=max(memory.presence for memory in remembered if memory is not None),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -37,14 +38,19 @@ class MediapipeBackend:
 
     name = "mediapipe"
 
-    def __init__(self, *, threads: int = 2, hands: bool = True, face: bool = True) -> None:
-        """hands, face: whether they are looked for; a body without them is found in less time."""
+    def __init__(
+        self, *, threads: int = 2, hands: bool = True, face: bool = True, landmarker: Path | None = None
+    ) -> None:
+        """hands, face: whether they are looked for; a body without them is found in less time.
+
+        landmarker: the folder of Google's `face_landmarker` as ONNX, if it is to read expressions.
+        """
         self._wants_hands, self._wants_face = hands, face
         self._detector = PersonDetector(threads=threads)
         self._pose = PoseNetwork(threads=threads)
         self._hands = HandFinder(threads=threads)
         self._lone_hands = LoneHands(self._hands.networks, self._hands.palms)
-        self._face = FaceNetworks(threads=threads)
+        self._face = FaceNetworks(threads=threads, landmarker=landmarker)
         self._picture: Picture | None = None
 
     def detect(self, image: Image) -> Sequence[Detection | HandsFound]:

@@ -8,6 +8,7 @@ otherwise the region follows the face's own points, moved along with the body's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from ..models import embedded, session
 from . import anchors
 from .crop import Picture, Roi, planes, upright_angle
+from .face_landmarker import COUNT as COEFFICIENTS
+from .face_landmarker import FaceLandmarker
 from .face_points import COUNT, LEFT_EYE_PART, LIDS_LEFT, LIDS_RIGHT, MESH, MESH_PART, RIGHT_EYE_PART
 from .iris import IrisNetwork
 from .person_detector import BODY_REGION_M, Detection
@@ -56,6 +59,7 @@ class Face:
     points: NDArray[np.float64]  # (68, 2) pixels
     metres: NDArray[np.float64]  # (68, 3) camera axes, origin in the middle of the points
     mesh: NDArray[np.float64]  # (204, 3) as `metres`, the points of `face_points`; NaN: an eye not seen
+    expression: NDArray[np.float64]  # (52,) ARKit coefficients that a network gave; NaN: none did
     presence: float  # 0 to 1: that a face is there
     next_roi: Roi  # where to look in the next frame
 
@@ -65,7 +69,9 @@ class Face:
 
 
 class FaceNetworks:
-    def __init__(self, *, threads: int) -> None:
+    def __init__(self, *, threads: int, landmarker: Path | None = None) -> None:
+        """landmarker: the folder of `face_landmarker`'s files, if they are to give the coefficients."""
+        self._landmarker = FaceLandmarker(landmarker, threads=threads) if landmarker is not None else None
         self._detector = session(embedded("face_detection"), threads=threads)
         self._landmark = session(embedded("face_landmark"), threads=threads)
         self._detector_input = self._detector.get_inputs()[0].name
@@ -135,11 +141,16 @@ class FaceNetworks:
             # The graph's own depth is in pixels of an eye; the mesh has lids, and an iris lies between them.
             kept[part, 2] = np.append(metres[lids, 2], np.full(5, metres[lids, 2].mean()))
         kept[np.isnan(kept[:, 0])] = np.nan
+        presence = float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60))))
+        expression = np.full(COEFFICIENTS, np.nan)
+        if self._landmarker is not None and presence >= PRESENT:
+            expression = self._landmarker(picture, _around(points))
         return Face(
             points=points[IBUG],
             metres=metres[IBUG],
             mesh=kept,
-            presence=float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60)))),
+            expression=expression,
+            presence=presence,
             next_roi=_around(points),
         )
 

@@ -40,6 +40,11 @@ class PersonLandmarks(Protocol):
     def face(self) -> NDArray[np.float16]: ...  # (204, 3) see `landmarks.face_points`; NaN where not seen
 
     @property
+    def expression(
+        self,
+    ) -> NDArray[np.float16]: ...  # (52,) ARKit coefficients; NaN unless a network gave them
+
+    @property
     def box(self) -> NDArray[np.floating[Any]]: ...  # (4,) x0, y0, x1, y1 pixels
 
     @property

@@ -87,3 +87,4 @@ def _forget(person: PersonLandmarks, points: slice) -> None:
     person.points3d[points] = np.nan
     if points == wholebody.FACE:
         person.face[:] = np.nan
+        person.expression[:] = np.nan
