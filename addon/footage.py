@@ -83,8 +83,9 @@ def find(scene: bpy.types.Scene, path: Path) -> list[str]:
     if not path.is_file():
         raise VideoError(f"{path}: no such file; choose where the video is now")
     takes = list(_takes_of(old))
+    contents = fingerprint(path) if takes else ""
     for take in takes:
-        if take.video.fingerprint != fingerprint(path):
+        if take.video.fingerprint != contents:
             raise VideoError(
                 f"{path.name}: is another video than the one that {take.path.name} was captured from "
                 f"({take.video.name}, {take.video.bytes / 1e6:.1f} MB). Choose that one, "
@@ -127,7 +128,8 @@ def _takes_of(video: Path) -> Iterator[Take]:
             take = Take.open(path)
         except RotocapError:
             continue  # a damaged one says so when it is used
-        if take.video.path == str(video) or take.video.name == video.name:
+        # A take keeps the path without links. Cameras count from 1 again: the name alone says nothing.
+        if take.video.path in (str(video), str(video.resolve())):
             yield take
 
 

@@ -29,3 +29,9 @@ class RotocapFootage(bpy.types.PropertyGroup):
         "scale that you have set in the Movie Clip Editor. Otherwise the person's feet set both",
         default=True,
     )
+    match_rate: bpy.props.BoolProperty(
+        name="Match Frame Rate",
+        description="Whether a scene in which nothing is animated takes over the video's frame rate",
+        default=True,
+        options={"HIDDEN"},
+    )

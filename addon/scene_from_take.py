@@ -99,9 +99,10 @@ def match_rate(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps_base = 1.0 if abs(fps - whole) < 1e-3 else max(whole, 1) / fps
 
 
-def match_scene(scene: bpy.types.Scene, footage: Footage) -> None:
-    """Give the scene the video's frame rate and picture size."""
-    match_rate(scene, footage.fps)
+def match_scene(scene: bpy.types.Scene, footage: Footage, *, rate: bool = True) -> None:
+    """Give the scene the video's picture size, and its frame rate unless the animator wants their own."""
+    if rate:
+        match_rate(scene, footage.fps)
     scene.render.resolution_x, scene.render.resolution_y = footage.size
     scene.render.resolution_percentage = 100
     scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
@@ -123,7 +124,7 @@ def add_people(
     report = ApplyReport()
     fresh = not bpy.data.actions
     if fresh and footage is not None:
-        match_scene(scene, footage)
+        match_scene(scene, footage, rate=scene.rotocap.footage.match_rate)
     elif fresh:
         match_rate(scene, people[0].sequence.mocap_frame_rate)
     timelines = [timeline_of(scene, person.sequence) for person in people]

@@ -107,12 +107,10 @@ def _use(scene: bpy.types.Scene, clip: bpy.types.MovieClip, path: Path, options:
     settings.footage.clip = scene.active_clip = clip
     fresh = not bpy.data.actions
     rate = options.match_rate if options.match_rate is not None else fresh
+    settings.footage.match_rate = rate
     extent = options.match_range if options.match_range is not None else fresh
     if fresh:
-        before = scene.render.fps, scene.render.fps_base
-        match_scene(scene, footage)
-        if not rate:
-            scene.render.fps, scene.render.fps_base = before
+        match_scene(scene, footage, rate=rate)
     elif rate:
         match_rate(scene, footage.fps)
     if extent:

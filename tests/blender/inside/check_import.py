@@ -162,6 +162,17 @@ def test_the_first_capture_takes_the_imported_camera_over(scene, clip_file, modu
     assert len([ob for ob in scene.objects if ob.type == "CAMERA"]) == 2
 
 
+def test_a_rate_that_is_kept_is_kept_by_the_result_as_well(
+    scene, clip_file, known_motion, known_take
+) -> None:
+    scene.render.fps = 24
+    bpy.ops.rotocap.import_video(filepath=str(clip_file), match_rate=False, camera=False)
+    assert (scene.render.fps, scene.frame_end) == (24, 96)
+    scene.rotocap.take = str(known_take(known_motion(), video=clip_file))
+    bpy.ops.rotocap.apply_new_armature()
+    assert scene.render.fps == 24
+
+
 def test_a_camera_that_the_animator_moved_stays(scene, clip_file, module, known_motion, known_take) -> None:
     bpy.ops.rotocap.import_video(filepath=str(clip_file))
     imported = scene.camera
