@@ -52,6 +52,12 @@ def solved_clip(scene: bpy.types.Scene, video: Path) -> bpy.types.MovieClip | No
     return clip if solved_camera.is_solved(clip) else None
 
 
+def lens_is_solved(scene: bpy.types.Scene) -> bool:
+    """Whether the lens of the scene's video is known from its solved camera."""
+    video = video_path(scene)
+    return video is not None and solved_clip(scene, video) is not None
+
+
 def camera_path_file(scene: bpy.types.Scene, video: Path) -> Path | None:
     """A video's solved camera written for the worker, None where there is none. RotocapError if it fails."""
     clip = solved_clip(scene, video)
