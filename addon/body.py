@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import bpy
 import numpy as np
@@ -28,25 +28,52 @@ def new_body(
     collection: bpy.types.Collection,
     *,
     colour: tuple[float, float, float],
-    face_shapes: bool = True,
 ) -> bpy.types.Object:
-    """The body for a person with rest_joints (55, 3), bound to `armature` (see `armature`).
-
-    face_shapes: without them it is made in a third of the time.
-    """
+    """The body for a person with rest_joints (55, 3), bound to `armature` (see `armature`)."""
     free = FreeBody.load()
     vertices = free.shaped(np.asarray(rest_joints, dtype=np.float64))
     mesh = _mesh(name, free, to_blender(vertices))
+    layer = mesh.uv_layers.new(name="UVMap")
+    layer.data.foreach_set("uv", free.uv[free.uv_faces].astype(np.float32).ravel())
+    mesh.validate()
     body = bpy.data.objects.new(name, mesh)
     collection.objects.link(body)
     mesh.materials.append(_material(name, colour))
-    _weights(body, free)
-    if face_shapes:
-        _face_shapes(body, free, vertices)
+    for joint in range(len(JOINT_NAMES)):
+        _weights(body, free, joint)
+    _face_shapes(body, free, vertices)
+    _bind(body, armature)
+    return body
+
+
+def body_in_steps(
+    name: str,
+    rest_joints: NDArray[np.floating],
+    armature: bpy.types.Object,
+    collection: bpy.types.Collection,
+    *,
+    colour: tuple[float, float, float],
+) -> Iterator[bpy.types.Object]:
+    """As `new_body`, without UVs and face shapes, a few milliseconds at a time: for a window that is used.
+
+    Yields the body after each step. It is whole, and bound, after the last.
+    """
+    free = FreeBody.load()
+    mesh = _mesh(name, free, to_blender(free.shaped(np.asarray(rest_joints, dtype=np.float64))))
+    body = bpy.data.objects.new(name, mesh)
+    collection.objects.link(body)
+    mesh.materials.append(_material(name, colour))
+    yield body
+    for joint in range(len(JOINT_NAMES)):
+        _weights(body, free, joint)
+        yield body
+    _bind(body, armature)
+
+
+def _bind(body: bpy.types.Object, armature: bpy.types.Object) -> None:
     body.parent = armature
     modifier = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
-    return body
 
 
 def _mesh(name: str, free: FreeBody, vertices: NDArray[np.float64]) -> bpy.types.Mesh:
@@ -59,24 +86,20 @@ def _mesh(name: str, free: FreeBody, vertices: NDArray[np.float64]) -> bpy.types
     mesh.polygons.add(faces)
     mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * faces, 3, dtype=np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(faces, dtype=bool))
-    layer = mesh.uv_layers.new(name="UVMap")
-    layer.data.foreach_set("uv", free.uv[free.uv_faces].astype(np.float32).ravel())
     mesh.update(calc_edges=True)
-    mesh.validate()
     return mesh
 
 
-def _weights(body: bpy.types.Object, free: FreeBody) -> None:
-    for joint, name in enumerate(JOINT_NAMES):
-        group = body.vertex_groups.new(name=name)
-        column = free.weights[:, joint]
-        members = np.flatnonzero(column > _LEAST_WEIGHT)
-        # One call for every distinct weight (they are 16-bit numbers) instead of one a vertex.
-        order = members[np.argsort(column[members], kind="stable")]
-        cuts = np.flatnonzero(np.diff(column[order])) + 1
-        for part in np.split(order, cuts):
-            if len(part):
-                group.add(part.tolist(), float(column[part[0]]), "REPLACE")
+def _weights(body: bpy.types.Object, free: FreeBody, joint: int) -> None:
+    group = body.vertex_groups.new(name=JOINT_NAMES[joint])
+    column = free.weights[:, joint]
+    members = np.flatnonzero(column > _LEAST_WEIGHT)
+    # One call for every distinct weight (they are 16-bit numbers) instead of one a vertex.
+    order = members[np.argsort(column[members], kind="stable")]
+    cuts = np.flatnonzero(np.diff(column[order])) + 1
+    for part in np.split(order, cuts):
+        if len(part):
+            group.add(part.tolist(), float(column[part[0]]), "REPLACE")
 
 
 def _face_shapes(body: bpy.types.Object, free: FreeBody, vertices: NDArray[np.float64]) -> None:

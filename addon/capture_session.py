@@ -24,6 +24,7 @@ from .apply_take import read_people, show
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _TICK_S = 0.05
+_STEP_S = 0.003  # of a tick for a live body that is made anew
 _WAIT_S = 0.25  # between two looks whether the result may be put in
 _STATUS_S = 0.25  # between two changes of the status bar
 _BUSY = ("TRANSFORM_OT_", "POSE_OT_", "SCULPT_OT_", "PAINT_OT_", "VIEW3D_OT_fly", "VIEW3D_OT_walk")
@@ -46,7 +47,7 @@ class Session:
         self.job = jobs.start(replace(request, preview=live))
         self._ended = ended
         self._live = live_body.LiveBody(height_m=request.height_m)
-        # wanted; shown; gone: the animator deleted it, or there is nobody to see it
+        # wanted; begun; shown; gone: the animator deleted it, or there is nobody to see it
         self._live_state = "wanted" if live else "gone"
         self._live_due = 0.0
         self._frame: int | None = None  # what the animator's playhead was on
@@ -102,25 +103,32 @@ class Session:
                 report = apply_captured(scene, take, people)
         self.warnings += report.warnings
 
-    def build_live(self) -> None:
-        """Make the live body, if this is a good time."""
+    def build_live(self, *, budget_s: float = 10.0) -> None:
+        """Make the live body, if this is a good time, or as much of it as budget_s allows."""
         scene = self.scene
         self._live_due = time.monotonic() + 1.0
         if scene is None or rendering():
             return
         try:
-            built = self._live.build(scene, self.job.request.video)
+            if self._live_state == "wanted":
+                with bpy.context.temp_override(**place_to_work(scene)):
+                    if not self._live.begin(scene, self.job.request.video):
+                        return
+                self._live_state = "begun"
+                if budget_s <= _STEP_S:
+                    return  # the armature was enough for one tick
+            whole = self._live.go_on(budget_s=budget_s)
         except RuntimeError as error:  # the capture goes on without
             print(f"Rotocap: no live body ({error})")
+            live_body.remove_all()
             self._live_state = "gone"
             return
-        if built:
-            self._live_state = "shown"
-            self._shown = None
+        if whole:
+            self._live_state, self._shown = "shown", None
 
     def lose_live(self) -> None:
         """It was taken away, by an undo or for a file that is saved, and is wanted again."""
-        if self._live_state == "shown":
+        if self._live_state in ("begun", "shown"):
             self._live_state, self._live_due = "wanted", 0.0
 
     def abandon(self) -> None:
@@ -130,8 +138,10 @@ class Session:
         self._clear_window()
 
     def _show_live(self) -> None:
-        if self._live_state == "wanted" and time.monotonic() >= self._live_due:
-            self.build_live()
+        if self._live_state == "begun" or (
+            self._live_state == "wanted" and time.monotonic() >= self._live_due
+        ):
+            self.build_live(budget_s=_STEP_S)
         pose = self.job.pose
         if pose is None or pose is self._shown or self._live_state != "shown" or rendering():
             return

@@ -10,6 +10,8 @@ makes every one stale; things are found again by their mark.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -41,13 +43,15 @@ class LiveBody:
         self._bones: Array | None = None  # (55, 3, 3) rest matrices in the armature
         self._world: Array | None = None  # (4, 4) where the camera of the poses stands, Blender's axes
         self._camera = ""  # the camera that shows the video, if one does
+        self._steps: Iterator[bpy.types.Object] | None = None  # of what is still to be made
         self._name = ""
 
-    def build(self, scene: bpy.types.Scene, video: Path) -> bool:
-        """Make it, hidden until the first pose.
+    def begin(self, scene: bpy.types.Scene, video: Path) -> bool:
+        """Begin to make it, hidden until the first pose; `go_on` until it is whole.
 
         False if the animator is in the middle of an edit. RuntimeError if Blender refuses.
         """
+        self._steps = None
         if bpy.context.mode not in ("OBJECT", "POSE") or bpy.context.scene != scene:
             return False
         remove_all()
@@ -60,24 +64,38 @@ class LiveBody:
             if mode == "POSE" and bpy.ops.object.mode_set.poll():
                 bpy.ops.object.mode_set(mode=mode)
         except RuntimeError:  # of an operator: nothing half made is left
-            for thing in (collection, *collection.objects, *(ob.data for ob in collection.objects)):
-                thing[MARK] = True
+            _ours(collection, *collection.objects)
             remove_all()
             raise
-        mesh = body.new_body(f"{_NAME} body", self._rest, rig, collection, colour=_COLOUR, face_shapes=False)
         rig.show_in_front = False
-        for thing in (rig, mesh):
-            thing.hide_select = True
-            thing.hide_render = True
-            thing.hide_viewport = True
-        for thing in (collection, rig, rig.data, mesh, mesh.data, *mesh.data.materials):
-            thing[MARK] = True
+        _ours(collection, rig)
         bones = [rig.data.bones[name].matrix_local.to_3x3() for name in JOINT_NAMES]
         self._bones = np.array(bones, dtype=np.float64)
         self._world = None
         self._camera = camera_of(scene, video)
         self._name = rig.name
+        self._steps = body.body_in_steps(f"{_NAME} body", self._rest, rig, collection, colour=_COLOUR)
         return True
+
+    def go_on(self, *, budget_s: float) -> bool:
+        """Make more of it, for about budget_s. True when it is whole.
+
+        RuntimeError if it was taken away meanwhile. After an undo or a save `begin` again instead.
+        """
+        until = time.perf_counter() + budget_s
+        try:
+            while self._steps is not None:
+                mesh = next(self._steps, None)
+                if mesh is None:
+                    self._steps = None
+                elif MARK not in mesh:
+                    _ours(mesh, *mesh.data.materials)
+                if time.perf_counter() >= until:
+                    break
+        except ReferenceError as error:
+            self._steps = None
+            raise RuntimeError("it was deleted") from error
+        return self._steps is None
 
     def show(self, pose: Pose) -> bool:
         """Take the pose. False if the body is not there any more."""
@@ -150,6 +168,15 @@ def level_camera(pelvis: Array, *, height: float) -> Array:
     out[:3, :3] = np.array(Matrix.Rotation(math.radians(90.0), 3, "X"))
     out[:3, 3] = np.array([0.0, 0.0, height]) - out[:3, :3] @ armature.CAMERA_FLIP @ pelvis
     return out
+
+
+def _ours(*things: bpy.types.ID) -> None:
+    """Mark things, and the data of objects; hide objects until there is a pose."""
+    for thing in things:
+        thing[MARK] = True
+        if isinstance(thing, bpy.types.Object):
+            thing.data[MARK] = True
+            thing.hide_select = thing.hide_render = thing.hide_viewport = True
 
 
 def remove_all() -> None:

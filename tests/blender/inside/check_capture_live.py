@@ -105,7 +105,7 @@ def test_it_stands_in_the_picture_of_the_camera_that_shows_the_video(scene, modu
     background.source, background.clip = "MOVIE_CLIP", bpy.data.movieclips.load(scene.rotocap.video)
     bpy.context.view_layer.update()
     session.lose_live()
-    session.build_live()
+    assert session._live_state == "wanted"
     drive(session, lambda: session.job.first_pose_s is not None)
     bpy.context.view_layer.update()
     rig = live_armature(module)
