@@ -36,7 +36,7 @@ def expression_from_arkit(model: SmplxModel) -> Array:
     joints = model.joints(np.zeros(_COEFFICIENTS))
     ours = body.joints[[INDEX[name] for name in ("left_eye_smplhf", "right_eye_smplhf", "jaw")]]
     theirs = joints[[INDEX[name] for name in ("left_eye_smplhf", "right_eye_smplhf", "jaw")]]
-    scale = float(np.linalg.norm(ours[0] - ours[1]) / max(np.linalg.norm(theirs[0] - theirs[1]), 1e-6))
+    scale = float(np.linalg.norm(ours[0] - ours[1]) / max(float(np.linalg.norm(theirs[0] - theirs[1])), 1e-6))
     laid = (model.template - theirs.mean(axis=0)) * scale + ours.mean(axis=0)
     face = body.vertices[body.face_vertices]
     apart, nearest = cKDTree(face).query(laid)

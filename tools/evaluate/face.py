@@ -23,9 +23,14 @@ _MOVES = 0.1  # what a coefficient's range is at least in a clip, to be said to 
 _FAR = 4  # frames around a blink in which its peak is looked for
 
 
-def measure(folder: Path, say: Callable[[str], None], *, clips: int = CLIPS) -> dict[str, float]:
-    """`face.*`: see docs/face.md. Draws each clip beside the body that its coefficients give."""
-    networks = FaceNetworks(threads=1)
+def measure(
+    folder: Path, say: Callable[[str], None], *, clips: int = CLIPS, keep: bool = False
+) -> dict[str, float]:
+    """`face.*`: see docs/face.md. Draws each clip beside the body that its coefficients give.
+
+    keep: what the graphs said of a clip in the last run is used again.
+    """
+    networks: FaceNetworks | None = None
     names = FreeBody.load().face_names
     errors: list[Array] = []
     plain: list[Array] = []
@@ -33,7 +38,13 @@ def measure(folder: Path, say: Callable[[str], None], *, clips: int = CLIPS) -> 
     jaw, blinks, missed, known = [], [], 0, []
     rows = []
     for number in range(clips):
-        made = clip(number, networks)
+        kept = folder / f"face_clip_{number}.npz"
+        if keep and kept.is_file():
+            made = FaceClip.load(kept)
+        else:
+            networks = networks or FaceNetworks(threads=1)
+            made = clip(number, networks)
+            made.save(kept)
         fit = fit_face(time_s=made.time_s, face=made.face, keypoints=made.keypoints)
         got = np.nan_to_num(fit.arkit)
         known.append(np.isfinite(fit.arkit).mean())
@@ -93,7 +104,7 @@ def peak(lids: Array, frame: int) -> int | None:
 
 
 def _row(made: FaceClip, fit: FaceFit) -> NDArray[np.uint8]:
-    """Pictures of a clip over the free body's face with the coefficients that were read, and the true ones."""
+    """Pictures of a clip over the free body's face as it was read, and as it should be."""
     step = len(made.time_s) / len(made.pictures)
     tops, reads, truths = [], [], []
     for k, image in enumerate(made.pictures[::2]):

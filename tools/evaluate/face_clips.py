@@ -8,6 +8,7 @@ others). The face graph reads the pictures as it reads a video: it follows its o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,15 @@ class FaceClip:
     keypoints: Array  # (T, 133, 3)
     arkit: Array  # (T, 52)
     blinks: NDArray[np.int64]  # (B,) frames in which the eyes are shut
-    pictures: list[NDArray[np.uint8]]
+    pictures: NDArray[np.uint8]  # (P, S, S, 3) some of them
+
+    def save(self, path: Path) -> None:
+        np.savez_compressed(path, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> FaceClip:
+        with np.load(path, allow_pickle=False) as data:
+            return cls(str(data["kind"]), **{name: data[name] for name in data.files if name != "kind"})
 
 
 def clip(
@@ -64,7 +73,13 @@ def clip(
         if t % keep == 0:
             pictures.append(image)
     return FaceClip(
-        kind, np.arange(frames) / FPS, np.stack(points), keypoints, np.clip(arkit, 0, 1), blinks, pictures
+        kind,
+        np.arange(frames) / FPS,
+        np.stack(points),
+        keypoints,
+        np.clip(arkit, 0, 1),
+        blinks,
+        np.stack(pictures),
     )
 
 

@@ -149,8 +149,8 @@ def _glasses(head: Head, thick: float) -> tuple[NDArray[np.float32], NDArray[np.
         c + np.stack([0.024 * np.cos(angle), 0.019 * np.sin(angle) - 0.003, np.full(700, 0.024)], 1)
         for c in centres
     ]
-    bridge = np.linspace(rings[1][0] - (0, 0, 0), rings[0][350], 200)
+    bridge = np.linspace(rings[1][0], rings[0][350], 200)
     line = np.concatenate([*rings, bridge])
     spread = np.linspace(-thick, thick, 7)
-    rims = np.concatenate([line + (0, s, 0) for s in spread])
+    rims = np.concatenate([line + np.array([0.0, s, 0.0]) for s in spread])
     return rims.astype(np.float32), np.tile(np.array([0, 0, 1.0], np.float32), (len(rims), 1))

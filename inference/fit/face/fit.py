@@ -37,10 +37,10 @@ _AT_REST = 1.5  # how loosely a face that is not seen is held at rest
 _GAP_S = 0.3  # shorter gaps are filled, longer ones stay unknown
 _KNOWN = 0.03  # worth at least so much, else nothing is known
 _FEW = 15  # frames: in fewer the rest is not known better than by the points
-_REST, _SHUT = 0.25, 0.985  # quantiles of a take: a face at rest, and shut eyes
+_REST, _SHUT = 0.4, 0.985  # quantiles of a take: a face at rest, and shut eyes
 _BLINKS = 0.45
 # A network that is unsure says a little of everything, and less than there is of what it sees.
-_NOISE, _STRENGTH = 0.05, 1.3
+_NOISE, _STRENGTH = 0.1, 1.2
 _LIDS = np.array([name.startswith("eyeBlink") for name in NAMES])
 
 
@@ -83,9 +83,9 @@ def fit_face(
         blind = np.isnan(np.asarray(face[:, part])).any(axis=(1, 2))
         # Lids are known a little from the mesh, the pupil is not.
         eye = np.array([name.startswith("eye") and name.endswith(side) for name in NAMES])
-        weight[np.ix_(blind, eye & ~LOOKS)] *= 0.3
+        weight[blind[:, None] & eye & ~LOOKS] *= 0.3
         if read is None:
-            weight[np.ix_(blind, eye & LOOKS)] = 0.0
+            weight[blind[:, None] & eye & LOOKS] = 0.0
     smoothed = _smoothed(time_s, values, weight)
     known = _known(time_s, weight > _KNOWN)
     arkit = np.where(known, np.clip(smoothed, 0.0, 1.0), np.nan)
@@ -110,8 +110,9 @@ def _counted_from_rest(values: Array, weight: Array) -> Array:
     good = weight > 0.5
     if good.sum() < _FEW:
         return values
-    rest = np.where(LOOKS, 0.0, np.quantile(values[good], _REST, axis=0)) + _NOISE
-    out = np.clip((values - rest) * _STRENGTH, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0))
+    rest = np.where(LOOKS, 0.0, np.quantile(values[good], _REST, axis=0) + _NOISE)
+    strength = np.where(LOOKS, 1.0, _STRENGTH)
+    out = np.clip((values - rest) * strength, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0))
     # Whoever blinks, shuts the eyes: of that a network that is unsure says less.
     most = np.quantile(out[good], _SHUT, axis=0)
     gain = np.where(_LIDS & (most > _BLINKS), 1.0 / np.maximum(most, _BLINKS), 1.0)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from ... import wholebody
 from .reader import NAMES
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 
 _LEAST_PX, _ENOUGH_PX = 16.0, 60.0  # between the outer ends of the face: nothing is known, all that is to be
 _PRESENT, _SURE = 0.05, 0.4  # certainty
@@ -36,7 +37,7 @@ def _region(name: str) -> str:
     return "brows" if name.startswith("brow") else "mouth"
 
 
-_OF = np.array([_region(name) for name in NAMES])
+_OF_REGION = {region: np.array([_region(name) == region for name in NAMES]) for region in _REGIONS}
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def seen(keypoints: Floats, turn: Array, known: NDArray[np.bool_]) -> Seen:
     ramp = ramp * np.clip((_PROFILE - np.abs(yaw)) / (_PROFILE - _TURNED), 0.0, 1.0)
     whole = np.where(known, ramp, 0.0)
     part = np.tile(whole[:, None], (1, len(NAMES)))
-    # A head that turns to its left (yaw > 0 in camera axes: its nose to the picture's right) hides its left eye.
+    # A head that turns to its left (its nose to the picture's right, yaw > 0) hides its left eye.
     for region, far in (("left_eye", yaw > _FAR_EYE), ("right_eye", yaw < -_FAR_EYE)):
-        part[np.ix_(far, region == _OF)] = 0.0
+        part[far[:, None] & _OF_REGION[region]] = 0.0
     for region, points in _REGIONS.items():
-        part[np.ix_(_covered(keypoints, face[:, list(points)]), region == _OF)] *= _COVERED
+        part[_covered(keypoints, face[:, list(points)])[:, None] & _OF_REGION[region]] *= _COVERED
     return Seen(whole, part)
 
 
