@@ -23,7 +23,7 @@ from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from .. import side_videos
-from . import automap, face, hand_finding, lift, retarget, retarget_pictures, rigify, views, world
+from . import automap, face, hand_finding, hands, lift, retarget, retarget_pictures, rigify, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts = ("views", "world", "lift", "face", "retarget", "hands_found")
+    parts = ("views", "world", "lift", "face", "hands", "retarget", "hands_found")
     names = ["sample", *(clip.name for clip in CLIPS), *parts]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
@@ -65,11 +65,14 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "views":
             figures.update(_views(options.media / views.FOLDER, folder, skipped, keep=options.keep))
             continue
+        if name == "hands":
+            figures.update(_hands(options.motion, folder, skipped, keep=options.keep))
+            continue
         if name == "lift":
             figures.update(_lift(options.motion, skipped))
             continue
         if name == "face":
-            figures.update(face.measure(folder, _say))
+            figures.update(face.measure(folder, _say, keep=options.keep))
             continue
         if name == "world":
             figures.update(_world(options.motion, folder / "walks", skipped, keep=options.keep))
@@ -174,6 +177,13 @@ def _world(motion: Path, folder: Path, skipped: list[str], *, keep: bool) -> dic
         skipped.append(f"world: needs {motion / world.HELD_OUT}")
         return {}
     return world.measure(motion, folder, _say, keep=keep)
+
+
+def _hands(motion: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict[str, float]:
+    if not (motion / hands.BANK).is_file():
+        skipped.append(f"hands: needs {motion / hands.BANK}")
+        return {}
+    return hands.measure(motion, folder, _say, keep=keep)
 
 
 def _lift(motion: Path, skipped: list[str]) -> dict[str, float]:

@@ -22,10 +22,10 @@ Array = NDArray[np.float64]
 
 _NEAR = 0.30  # metres from wrist to wrist, times the person's size: hands further apart do not touch
 _SLACK = 0.001  # metres that skin gives
-_ROUNDS = 10
+_ROUNDS, _PASSES = 10, 4
 _PALM = ("wrist", "index1", "middle1", "pinky1")
 _CALM, _EASE = 3.0, 2  # frames over which a way out turns, and over which a hand begins to give way
-_FARTHEST = 0.12  # metres that a hand is moved at most
+_FARTHEST = 0.20  # metres that a hand is moved at most
 _OWN_ROUNDS = 8
 _OWN_SLACK = 0.002
 _REACH_ROUNDS = 4
@@ -37,12 +37,13 @@ def part_hands(poses: Array, pelvis: Array, rest: Array, *, seen: Array, size: f
     pelvis (T, 3) camera frame, rest (55, 3), seen (T, 2) how surely each hand was seen: a hand that
     was seen is before the trunk. size: the person as a share of the template.
     """
-    rows = _close(poses, pelvis, rest, size)
+    # Where neither hand was ever seen, nothing is known of what they touch.
+    rows = _close(poses, pelvis, rest, size) if (seen > 0).any() else np.zeros(0, np.int64)
     if not len(rows):
         return
     local = matrix_from_axis_angle(poses[rows])
     _part_fingers(local, rest, size)
-    _reach(local, pelvis[rows], rest, _moves(local, pelvis[rows], rest, rows, seen[rows], size))
+    reach(local, pelvis[rows], rest, _moves(local, pelvis[rows], rest, rows, seen[rows], size))
     arms = [INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("shoulder", "elbow", "wrist")]
     changed = [*arms, *range(LEFT_HAND.start, RIGHT_HAND.stop)]
     poses[np.ix_(rows, changed)] = axis_angle_from_matrix(local[:, changed])
@@ -104,11 +105,12 @@ def _moves(
     joints, world = forward(local, pelvis, rest)
     runs = np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) > 1) + 1)
     move = np.zeros((len(rows), 2, 3))
-    for which in (True, False, None, True, False):
+    for which in (True, False, None) * _PASSES:
         hands = np.array([0.5, -0.5]) if which is None else np.array([float(which), float(not which)])
         depth = _pairs(_shifted(joints, move), world, which, size)[0].max(axis=1)
+        shown = (seen > 0).any(axis=1) if which is None else seen[:, 0 if which else 1] > 0
         for run in runs:
-            if depth[run].max() > _SLACK:
+            if depth[run].max() > _SLACK and shown[run].any():
                 there = _shifted(joints[run], move[run])
                 ways = _ways(there, world[run], which, seen[run])
                 out = _way_out(there, world[run], which, ways, hands, size)
@@ -167,7 +169,9 @@ def _way_out(
                 break
             # What goes on being deep lies across the way: take longer steps.
             length += 1.3 * deep + np.where(deep > 0.0, 0.0005, 0.0)
-        cost = float(length.max() + 20.0 * deep.max())
+        # A way that swings round within the run would throw the hand about.
+        bent = np.diff(length[:, None] * way, 2, axis=0)
+        cost = float(length.max() + 20.0 * deep.max() + 5.0 * np.abs(bent).max(initial=0.0))
         if cost < shortest:
             shortest = cost
             wide = maximum_filter1d(length, 2 * _EASE + 1, mode="nearest")
@@ -183,7 +187,7 @@ def _shifted(joints: Array, move: Array) -> Array:
     return out
 
 
-def _reach(local: Array, pelvis: Array, rest: Array, move: Array) -> None:
+def reach(local: Array, pelvis: Array, rest: Array, move: Array) -> None:
     """Turn shoulders and elbows as little as moves the wrists by move (T, 2, 3); palms face as before."""
     joints, world = forward(local, pelvis, rest)
     for hand, side in enumerate(("left", "right")):

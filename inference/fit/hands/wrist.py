@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...kinematics import axis_angle_from_matrix, forward, in_blocks, matrix_from_axis_angle
 from ...skeleton import BODY_JOINT_COUNT, INDEX, rest_joints
+from ..smooth import smooth
 from .fading import filled
 from .fit import HandFit
 
@@ -23,6 +24,11 @@ _ELBOWS_SHARE = 0.5
 _ROLL = np.radians(115.0)  # either way from the T-pose's, palm down; with what the upper arm's turn is off
 # Bend up and down (about z) and towards thumb or little finger (about y), either way.
 _BEND, _SIDEWAYS = np.radians(85.0), np.radians(40.0)
+_READ_SIGMA = 0.2  # radians that a palm which is surely seen is off
+_ACCELERATION = 0.08  # radians per frame^2 at 30 frames/s
+_NEUTRAL_SIGMA = 3.0  # radians: weak, the body's own wrist counts where nothing is seen
+_STRAY = 0.35  # radians off its neighbours at which a frame counts a quarter
+_CALMINGS = 4
 _MISREAD = np.radians(40.0)  # beyond those limits
 
 
@@ -52,11 +58,31 @@ def settle_wrist(time_s: Array, poses: Array, hand: HandFit, *, left: bool) -> N
     rows = np.flatnonzero((hand.seen > 0) & (np.linalg.norm(seen - within, axis=1) < _MISREAD))
     if not len(rows):
         return
-    values = filled(time_s, rows, within[rows], resting=own)
+    values = own + filled(
+        time_s, rows, _calmed(time_s[rows], (within - own)[rows], hand.seen[rows]), resting=np.zeros(4)
+    )
     roll = values[:, :1] * axis
     poses[:, elbow] = axis_angle_from_matrix(bends @ matrix_from_axis_angle(_ELBOWS_SHARE * roll))
     rest_of_it = matrix_from_axis_angle((1.0 - _ELBOWS_SHARE) * roll)
     poses[:, wrist] = axis_angle_from_matrix(rest_of_it @ matrix_from_axis_angle(values[:, 1:]))
+
+
+def _calmed(time_s: Array, values: Array, seen: Array) -> Array:
+    """What is added to the body's own wrist, (T, 4), smooth; a frame far off its neighbours is left out."""
+    precision = seen**4 / _READ_SIGMA**2
+    out = values
+    for _ in range(_CALMINGS):
+        out = smooth(
+            values,
+            precision,
+            time_s,
+            acceleration=_ACCELERATION,
+            neutral=np.zeros(values.shape[1]),
+            neutral_sigma=_NEUTRAL_SIGMA,
+        )
+        stray = np.linalg.norm(values - out, axis=1)
+        precision = seen**4 / _READ_SIGMA**2 * (_STRAY**2 / (_STRAY**2 + stray**2)) ** 2
+    return out
 
 
 def roll_about(turns: Array, axis: Array) -> Array:
