@@ -126,6 +126,8 @@ def delete(scene: bpy.types.Scene, entry: RotocapPerformance, *, from_take: bool
         take = Take.open(performances.folder_of(entry))
         _changed(scene, entry.take, take, take_people.remove(take, entry.person))
     if entry.armature is not None and performances.is_ours(entry):
+        if bpy.context.mode != "OBJECT":  # Blender does not survive it well if what is posed goes away
+            bpy.ops.object.mode_set(mode="OBJECT")
         for thing in (*performances.bodies_of(entry), entry.armature):
             _remove(thing)
     elif entry.armature is not None:
@@ -143,6 +145,7 @@ def enable() -> None:
     """Follow undo and redo from now on."""
     for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         handlers.append(follow_undo)
+    bpy.app.handlers.load_post.append(_forget)
 
 
 def disable() -> None:
@@ -150,6 +153,14 @@ def disable() -> None:
     for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         if follow_undo in handlers:
             handlers.remove(follow_undo)
+    if _forget in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_forget)
+    _first_editions.clear()
+
+
+@persistent
+def _forget(*_: object) -> None:
+    """Another file was opened: its undo has nothing to do with what was changed before."""
     _first_editions.clear()
 
 

@@ -328,6 +328,33 @@ def test_people_whose_numbers_change_with_a_new_capture_keep_their_armatures(
     assert [name for name, _ in people(module, path)] == ["Person 2", "Person 1"], "and their names"
 
 
+def test_an_undo_in_another_file_leaves_the_take_alone(scene, module, two) -> None:
+    scene.rotocap.performance_index = 0
+    assert bpy.ops.rotocap.performance_merge(other="Person 2") == {"FINISHED"}
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False, load_ui=False)
+    push("one")
+    bpy.context.scene.frame_current = 5
+    push("two")
+    bpy.ops.ed.undo()
+    assert people(module, two) == [("Person 1", "person_03.npz")]
+
+
+def test_somebody_who_is_being_posed_can_be_deleted(scene, two) -> None:
+    scene.rotocap.performance_index = 0
+    bpy.ops.object.mode_set(mode="POSE")
+    assert bpy.ops.rotocap.performance_delete() == {"FINISHED"}
+    assert bpy.context.mode == "OBJECT" and [e.name for e in entries()] == ["Person 2"]
+
+
+def test_a_locked_track_is_said_before_anything_is_changed(scene, module, two) -> None:
+    entries()[0].armature.animation_data.nla_tracks[0].lock = True
+    scene.rotocap.performance_index = 0
+    before = people(module, two)
+    with pytest.raises(RuntimeError, match="locked"):
+        bpy.ops.rotocap.performance_merge(other="Person 2")
+    assert people(module, two) == before and len(entries()) == 2
+
+
 def test_saved_and_opened_again(scene, two, tmp_path) -> None:
     entries()[0].name = "Ada"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
