@@ -17,7 +17,7 @@ from .crop import Picture
 from .face import Face
 from .hand_sides import Arms, Candidate, Memories, assign, on_head, read_exchanged, remember
 from .hands import PRESENT, WRIST, Hand, HandNetworks, Side, region_at_forearm, same_place
-from .palms import Palm, PalmDetector
+from .palms import FOUND, Palm, PalmDetector
 from .pose import Pose
 from .state import HandMemory, PersonState
 
@@ -34,11 +34,11 @@ _IN_SIGHT = 0.1
 EAGER, _EVERY, _PALM_EAGER, _PALM_EVERY = 2, 4, 1, 12
 # Of a wrist outside the picture, this many palms away, the fingers may be inside. The body guesses such
 # a wrist, so only the palm detector is asked, and oftener.
-_EDGE, _EDGE_EVERY = 2.0, 5
+_EDGE, _EDGE_EVERY, _EDGE_PALM = 2.0, 5, 0.35
 # The body may have its wrists at each other's hand for so many frames; then it is believed.
 _EXCHANGED_FRAMES = 8
 # Trust of a hand just found, its rise a frame, its fall a frame while it is lost.
-_FOUND, _RISE, _FALL = 0.4, 0.3, 0.6
+_FOUND, _RISE, _FALL = 0.4, 0.3, 0.45
 _FORGOTTEN = 0.1
 
 
@@ -117,10 +117,12 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the palm detector sees one around the forearm's end."""
         lost = state.lost_hands[side]
-        every = _EDGE_EVERY if _beyond(picture, pose.points[WRIST[side]]) > 0.0 else _PALM_EVERY
+        cut = _beyond(picture, pose.points[WRIST[side]]) > 0.0
+        every = _EDGE_EVERY if cut else _PALM_EVERY
         if lost >= _PALM_EAGER and (lost + every // 2 * side) % every:
             return []
-        palms = self.palms(picture, region_at_forearm(pose, side, picture))[:2]
+        region = region_at_forearm(pose, side, picture)
+        palms = self.palms(picture, region, threshold=_EDGE_PALM if cut else FOUND)[:2]
         palms = [palm for palm in palms if not any(_at_palm(c.hand, palm) for c in others)]
         found = []
         hands = self.networks.read_all(picture, [palm.roi() for palm in palms])

@@ -187,6 +187,17 @@ def test_a_head_alone_is_somebody_from_the_first_frame(backend: MediapipeBackend
         assert person.keypoints[wholebody.LEFT_HAND, 2].max() < 0.3
 
 
+def test_a_hand_that_the_pictures_edge_cuts_is_found(backend: MediapipeBackend) -> None:
+    """Her wrist lies outside, as far as the body knows; thumb and forefinger are inside."""
+    seen = followed(backend, frames("pexels_makeup_face_hand_720.mp4", 234, 242))
+    right = [people[0].keypoints[wholebody.RIGHT_HAND] for people in seen]
+    assert min(hand[:, 2].max() for hand in right[-3:]) > 0.4
+    last = right[-1][right[-1][:, 2] > 0, :2]
+    assert len(last) >= 8
+    assert ((last > (0, 400)) & (last < (130, 720))).all()  # measured by eye
+    assert all(people[0].keypoints[wholebody.LEFT_HAND, 2].max() < 0.4 for people in seen)
+
+
 def test_a_hand_that_goes_away_fades_and_one_that_comes_grows_certain(backend: MediapipeBackend) -> None:
     """She brings her hand up from below the picture; then her hand is painted over."""
     images = frames("pexels_makeup_face_hand_720.mp4", 56, 72)
