@@ -38,6 +38,7 @@ class CaptureRequest:
     pick: tuple[int, float, float] | None = None  # who was picked: a video frame, and x, y in it in pixels
     hands: bool = True
     face: bool = True
+    face_landmarker: Path | None = None  # folder of a network of the user's that reads expressions
     start_frame: int | None = None
     end_frame: int | None = None  # the first frame not read
     focal_px: float | None = None

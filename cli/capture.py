@@ -70,6 +70,10 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--camera", metavar="FILE.npz", type=Path, help="a camera that moves, and its lens, see docs/cli.md"
     )
     command.add_argument(
+        "--face-landmarker", metavar="FOLDER", type=Path,
+        help="folder of Google's face_landmarker as two ONNX files, to read expressions with",
+    )  # fmt: skip
+    command.add_argument(
         "--threads", metavar="N", type=count, default=2, help="processor threads for the networks (default 2)"
     )
     command.add_argument("--device", choices=("cpu",), default="cpu", help="where the networks run")
@@ -110,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
                 focal_px=options.focal_px,
                 fov_deg=options.fov,
                 camera_path=options.camera,
+                face_landmarker=options.face_landmarker,
                 height_m=options.height,
                 threads=options.threads,
                 device=options.device,

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..models import session, sha256_file
+from ..models import FACE_LANDMARKER, has_face_landmarker, session, sha256_file
 from .crop import Picture, Roi, planes
 from .face_points import MESH
 
 SIDE = 256
 COUNT = 52
 PRESENT = 0.5
-FILES = ("face_landmarks_detector.onnx", "face_blendshapes.onnx")
 _POINTS = 478
 # The points that the coefficients are read from: of the mesh in this order, then both irises.
 _READ = np.concatenate([MESH[:136], np.arange(468, 478)])
@@ -28,26 +27,26 @@ _READ = np.concatenate([MESH[:136], np.arange(468, 478)])
 _KNOWN = 51
 
 
-def is_there(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in FILES)
-
-
 def hashes(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of its files. ModelError if one is missing."""
     try:
-        return {Path(name).stem: sha256_file(folder / name) for name in FILES}
+        return {Path(name).stem: sha256_file(folder / name) for name in FACE_LANDMARKER}
     except OSError as error:
-        raise ModelError(f"{folder}: expected {' and '.join(FILES)} ({error.strerror})") from error
+        raise ModelError(f"{folder}: expected {' and '.join(FACE_LANDMARKER)} ({error.strerror})") from error
 
 
 class FaceLandmarker:
     def __init__(self, folder: Path, *, threads: int) -> None:
         """ModelError if a file is missing or is another graph."""
-        if not is_there(folder):
-            raise ModelError(f"{folder}: expected {' and '.join(FILES)}; choose the folder that holds both")
-        self._points, self._coefficients = (session(folder / name, threads=threads) for name in FILES)
+        if not has_face_landmarker(folder):
+            raise ModelError(
+                f"{folder}: expected {' and '.join(FACE_LANDMARKER)}; choose the folder that holds both"
+            )
+        self._points, self._coefficients = (
+            session(folder / name, threads=threads) for name in FACE_LANDMARKER
+        )
         wanted = ([SIDE, SIDE, 3], [len(_READ), 2])
-        for one, name, shape in zip((self._points, self._coefficients), FILES, wanted, strict=True):
+        for one, name, shape in zip((self._points, self._coefficients), FACE_LANDMARKER, wanted, strict=True):
             got = list(one.get_inputs()[0].shape[1:])
             if got != shape:
                 raise ModelError(
