@@ -45,9 +45,10 @@ class Captured:
     limbs: Floats  # (T, 8) doubt by limb, metres
     doubt: Floats  # (T,) of the most doubtful limb, metres
     size: tuple[int, int]  # the picture, pixels
+    video: str = ""  # the name of its file
 
     @classmethod
-    def of(cls, sequence: SmplxSequence, size: tuple[int, int]) -> Captured:
+    def of(cls, sequence: SmplxSequence, size: tuple[int, int], *, video: str = "") -> Captured:
         camera = np.asarray(sequence.world_from_camera, dtype=np.float64)
         camera = camera[None] if camera.ndim == 2 else camera
         seen = np.asarray(sequence.joints_camera, dtype=np.float64)
@@ -67,6 +68,7 @@ class Captured:
             limbs=limbs,
             doubt=doubt.of_frame(limbs),
             size=size,
+            video=video,
         )
 
     @cached_property
@@ -191,7 +193,7 @@ def _read(file: Path) -> Captured:
     sequence = SmplxSequence.load(file)
     try:
         video = Take.open(file.parent).video
-        size = (video.width, video.height)
+        return Captured.of(sequence, (video.width, video.height), video=video.name)
     except TakeError:  # the motion is whole: the picture is about as large as its middle says
         size = (round(2 * float(sequence.camera_K[0, 2]) + 1), round(2 * float(sequence.camera_K[1, 2]) + 1))
-    return Captured.of(sequence, size)
+        return Captured.of(sequence, size)

@@ -48,10 +48,8 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
             parts += _ghost(
                 entry, captured.row_of(entry, scene, raw=True), see, region, space.region_3d, pixel
             )
-        if camera is None or not _is_behind(camera, entry):
-            continue
-        there = captured.row_of(entry, scene)
-        if there is None:
+        there = captured.row_of(entry, scene) if camera is not None else None
+        if camera is None or there is None or not shows(camera, entry, there[0]):
             continue
         data, row = there
         picture = picture_in(region, space.region_3d, camera, scene, data.size)
@@ -163,6 +161,12 @@ def _ghost(
     return _bones(joints, data.sigma[row], colour=pale, see=see, pixel=pixel, strength=0.7)
 
 
-def _is_behind(camera: bpy.types.Object, entry: RotocapPerformance) -> bool:
-    """Whether an entry's video is behind a camera. One that does not say which it shows, shows them all."""
-    return bool(camera.get(CAMERA_TAKE, entry.take) == entry.take)
+def shows(camera: bpy.types.Object, entry: RotocapPerformance, data: Captured) -> bool:
+    """Whether what a camera shows is an entry's video: by its take, or by the name of the file behind it."""
+    if camera.get(CAMERA_TAKE) == entry.take:
+        return True
+    behind = [
+        part.clip if part.source == "MOVIE_CLIP" else part.image for part in camera.data.background_images
+    ]
+    names = {bpy.path.basename(shown.filepath) for shown in behind if shown is not None}
+    return bool(data.video) and data.video in names

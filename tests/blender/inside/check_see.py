@@ -187,6 +187,20 @@ def test_a_slide_that_was_corrected_is_none(scene, known_motion, known_take) -> 
     assert bpy.ops.rotocap.go_to_slide() == {"CANCELLED"}, "it is measured on what plays"
 
 
+def test_only_a_camera_that_shows_the_video_is_drawn_over(scene, module, known_motion, known_take) -> None:
+    (entry,) = applied(scene, known_take(known_motion()))
+    shows = module("addon.overlay.viewport").shows
+    data = module("addon.captured").of(entry)
+    assert shows(scene.camera, entry, data)
+    other = bpy.data.objects.new("other", bpy.data.cameras.new("other"))
+    assert not shows(other, entry, data)
+    behind = other.data.background_images.new()
+    behind.source = "MOVIE_CLIP"
+    assert not shows(other, entry, data), "no clip chosen yet"
+    behind.clip = bpy.data.movieclips[0]
+    assert shows(other, entry, data), "the same video, as behind a camera that the animator solved"
+
+
 def test_a_take_that_is_gone_draws_nothing_and_says_so(scene, module, known_motion, known_take) -> None:
     path = known_take(known_motion())
     (entry,) = applied(scene, path)
