@@ -7,7 +7,7 @@ import textwrap
 
 import bpy
 
-_CHARACTERS = 36  # that fit a line of the sidebar at its usual width
+_CHARACTERS = 33  # that fit a line of a box in the sidebar at its usual width, after an icon
 
 
 class SidebarPanel:
