@@ -12,7 +12,7 @@ camera.npz
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,26 @@ class CameraPath:
         early = self.time_s[0] - slack - time_s[0]
         late = time_s[-1] - self.time_s[-1] - slack
         return float(max(early, 0.0) + max(late, 0.0))
+
+
+def placed_as(path: CameraPath, time_s: Array, world_from_camera: Array) -> CameraPath:
+    """The whole path in the world of a take that came of it: a part captured again comes out in that world.
+
+    world_from_camera (T, 4, 4) at times (T,): the take's. The similarity between the two is found by least
+    squares, of which there is one.
+    """
+    there = path.at(time_s)
+    turns = world_from_camera[:, :3, :3] @ np.swapaxes(there[:, :3, :3], -1, -2)
+    left, _, right = np.linalg.svd(turns.sum(axis=0))
+    turn = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
+    mine, theirs = world_from_camera[:, :3, 3], there[:, :3, 3] @ turn.T
+    way, other = mine - mine.mean(axis=0), theirs - theirs.mean(axis=0)
+    spread = float((other**2).sum())
+    scale = float((way * other).sum()) / spread if spread > 1e-12 else 1.0
+    out = path.world_from_camera.copy()
+    out[:, :3, :3] = turn @ out[:, :3, :3]
+    out[:, :3, 3] = scale * (out[:, :3, 3] @ turn.T - theirs.mean(axis=0)) + mine.mean(axis=0)
+    return replace(path, world_from_camera=out, placed=True)
 
 
 def undistorted(keypoints: Floats, path: CameraPath) -> NDArray[np.float32]:

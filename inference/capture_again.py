@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import camera_path
 from . import capture as whole
 from .errors import NoPersonError, TakeError
 from .people.backend import Arrays, Image, LandmarkBackend, PersonLandmarks
@@ -65,6 +66,7 @@ def capture_again(
         raise TakeError("the box is too small to find anybody in; drag a larger one around the person")
     inner = options.take / f"again-{options.out.stem}.take"
     shutil.rmtree(inner, ignore_errors=True)
+    camera = _camera_path(take, mine, options.out.with_name(f"again-{options.out.stem}.camera.npz"))
 
     def masked(asked: whole.CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]:
         networks, hashes = backend(asked)
@@ -79,6 +81,7 @@ def capture_again(
                 end_frame=options.last + 1 + _CONTEXT,
                 stride=take.read.stride,
                 focal_px=float(mine.camera_K[0, 0]),
+                camera_path=camera,
                 threads=options.threads,
             ),
             progress=progress,
@@ -93,10 +96,22 @@ def capture_again(
         ) from error
     finally:
         shutil.rmtree(inner, ignore_errors=True)
+        if camera is not None:
+            camera.unlink(missing_ok=True)
     chosen = found[0] if options.box is not None else max(found, key=lambda one: _overlap(one, mine))
     chosen = replace(chosen, rest_joints=mine.rest_joints, trans=_on(chosen, mine), camera_K=mine.camera_K)
     chosen.save(options.out)
     return chosen
+
+
+def _camera_path(take: Take, mine: SmplxSequence, out: Path) -> Path | None:
+    """A file with the take's moving camera in the world that the person is in; None where it stands still."""
+    if mine.world_from_camera.ndim == 2 or not (take.path / camera_path.FILE).is_file():
+        return None
+    path = camera_path.CameraPath.load(take.path / camera_path.FILE)
+    world = np.asarray(mine.world_from_camera, dtype=np.float64)
+    camera_path.placed_as(path, np.asarray(mine.time_s, dtype=np.float64), world).save(out)
+    return out
 
 
 def _on(sequence: SmplxSequence, mine: SmplxSequence) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rotocap.inference import fit, moving_camera, world
-from rotocap.inference.camera_path import CameraPath, undistorted
+from rotocap.inference.camera_path import CameraPath, placed_as, undistorted
 from rotocap.inference.capture import CaptureOptions, capture
 from rotocap.inference.errors import RotocapError, TakeError
 from rotocap.inference.fit.body import BodyOptions
@@ -86,6 +86,15 @@ def test_a_path_in_metres_stays_where_it_is_and_tells_how_tall_the_person_is() -
     assert plan.world_from_camera([])[0] is plan.motions[0].camera
     rests = (plan.motions[0].standing > 0.5) & (walk.contact > 0.5)
     assert rests.sum() > 0.7 * (walk.contact > 0.5).sum()
+
+
+def test_a_path_is_brought_into_the_world_of_its_take() -> None:
+    walk = filmed("around")
+    path = solved_path(walk)
+    part = slice(20, 50)
+    placed = placed_as(path, walk.time_s[part], walk.camera[part])
+    assert placed.placed
+    np.testing.assert_allclose(placed.world_from_camera, walk.camera, atol=1e-9)
 
 
 def test_a_tracked_scene_that_is_not_in_metres_is_told_and_left() -> None:
