@@ -55,7 +55,8 @@ def test_applying_a_take_fills_the_list(scene, two) -> None:
     assert tuple(one.colour) == pytest.approx((0.9, 0.6, 0.1))
 
 
-def test_a_character_of_the_animators_gets_an_entry_too(scene, two) -> None:
+def with_character(scene):
+    """The first person on a character of the animator's, chosen in the list."""
     rig = entries()[0].armature
     character = rig.copy()
     character.data = rig.data.copy()
@@ -65,13 +66,33 @@ def test_a_character_of_the_animators_gets_an_entry_too(scene, two) -> None:
     for _ in range(2):  # again is no second entry
         assert bpy.ops.rotocap.apply_to_armature() == {"FINISHED"}
     assert len(entries()) == 3
+    scene.rotocap.performance_index = 2
+    return character
+
+
+def test_a_character_of_the_animators_gets_an_entry_too(scene, two) -> None:
+    character = with_character(scene)
     entry = entries()[2]
     assert (entry.armature, entry.collection, entry.person) == (character, None, 1)
-    scene.rotocap.performance_index = 2
     assert bpy.ops.rotocap.performance_delete() == {"FINISHED"}
     assert character.name in scene.objects, "the animator's own character stays"
     assert not character.animation_data.nla_tracks, "without the motion"
     assert len(entries()) == 2
+
+
+def test_a_character_plays_who_is_joined_or_split(scene, two) -> None:
+    character = with_character(scene)
+    assert bpy.ops.rotocap.performance_merge(other="Person 2") == {"FINISHED"}
+    assert [(e.name, e.frames) for e in entries()] == [("Person 1", 30), ("Person 1 2", 60)]
+    assert moves(character) == (1, 60)
+    scene.rotocap.performance_index = 1
+    scene.frame_set(20)
+    assert bpy.ops.rotocap.performance_split() == {"FINISHED"}
+    assert moves(character) == (1, 19)
+    whole, first, second = entries()
+    assert (first.armature, first.last, second.first) == (character, 19, 20)
+    assert second.armature != character and moves(second.armature) == (20, 60)
+    assert moves(whole.armature) == (1, 30), "who was not chosen stays as they were"
 
 
 def test_a_new_name_reaches_armature_body_collection_and_take(scene, module, two) -> None:
