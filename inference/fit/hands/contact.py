@@ -55,7 +55,7 @@ def deepest(poses: Array, pelvis: Array, rest: Array, *, size: float) -> Array:
     joints, world = forward(local, pelvis, rest)
     pairs = [_pairs(joints, world, left, size)[0].max(axis=1) for left in (None, True, False)]
     own = [_own_pairs(joints, world, left, size)[0].max(axis=1) for left in (True, False)]
-    return np.maximum(0.0, np.max([*pairs, *own], axis=0))
+    return np.asarray(np.maximum(0.0, np.max([*pairs, *own], axis=0)))
 
 
 def _close(poses: Array, pelvis: Array, rest: Array, size: float) -> NDArray[np.int64]:

@@ -181,7 +181,7 @@ def _steadiest(time_s: Array, costs: Array, turns: Array) -> NDArray[np.int64]:
     count = len(costs)
     chosen = np.zeros(count, np.int64)
     if count < 2:
-        return costs.argmin(axis=1)
+        return np.asarray(costs.argmin(axis=1))
     traces = np.einsum("taij,tbij->tab", turns[:-1], turns[1:])
     apart = np.arccos(np.clip((traces - 1.0) / 2.0, -1.0, 1.0))
     frames = np.maximum(np.diff(time_s) * 30.0, 1.0)[:, None, None]

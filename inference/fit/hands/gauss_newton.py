@@ -106,7 +106,7 @@ def residuals(evidence: HandEvidence, state: HandState) -> tuple[Array, Array]:
 
 def _damping(blocks: Array) -> Array:
     diagonal = np.einsum("tii->ti", blocks)
-    return (0.02 * diagonal + _RIDGE)[:, :, None] * np.eye(STATE)
+    return np.asarray((0.02 * diagonal + _RIDGE)[:, :, None] * np.eye(STATE))
 
 
 def _moved(state: HandState, step: Array) -> HandState:

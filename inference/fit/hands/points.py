@@ -21,7 +21,8 @@ def posed_points(angles: Array, lengths: Array) -> tuple[Array, Array]:
     bones = hand.bones * lengths[..., None]
     offset = hand.point_offset * lengths[..., None]
     axes = hand.axes
-    first, jacobian = rotation(angles[..., 0, None] * axes[:, 0] + angles[..., 1, None] * axes[:, 1])
+    saddle = np.asarray(angles[..., 0, None] * axes[:, 0] + angles[..., 1, None] * axes[:, 1], np.float64)
+    first, jacobian = rotation(saddle)
     second, _ = rotation(angles[..., 2, None] * axes[:, 2])
     third, _ = rotation(angles[..., 3, None] * axes[:, 3])
     turns = [first, first @ second]
