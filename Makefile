@@ -6,9 +6,11 @@ ROTOCAP := $(VENV)/bin/rotocap
 SAMPLE := tests/data/sample/sample.mp4
 VIDEO ?= $(SAMPLE)
 PYTEST_ARGS ?=
+# Debian's Blender brings Python 3.13.
+GUI_ZIP := $(PY) -m rotocap.tools.build_extension --platform linux-x64 --python 3.13 --out build/gui-zip
 export BLENDER_USER_RESOURCES ?= $(CURDIR)/build/blender_user
 
-.PHONY: help demo test test-all test-gui lint models extension eval train bench setup clean
+.PHONY: help demo test test-all test-gui bench-gui lint models extension eval train bench setup clean
 
 help: ## say what can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +36,13 @@ test-all: test ## the tests in Blender on 4.2 and 5.0 as well (bpy wheels, 0.5 G
 		build/venv-blender-$$version/bin/python -m pytest tests/blender $(PYTEST_ARGS) || exit 1; \
 	done
 
-test-gui: extension ## drive the add-on in a real window (Debian's Blender in a chroot; needs root)
+test-gui: models ## drive the add-on in a real window (Debian's Blender in a chroot; needs root)
+	@$(GUI_ZIP)
 	@tools/gui_chroot.sh
+
+bench-gui: models ## how the window feels: ticks, first pose, scrubbing, cancel, into build/bench_gui.json
+	@$(GUI_ZIP)
+	@tools/gui_chroot.sh --bench
 
 lint: setup ## ruff, and mypy --strict on the cores and the command line
 	@$(VENV)/bin/ruff check .

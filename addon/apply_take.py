@@ -10,7 +10,7 @@ import bpy
 from ..inference.errors import RigError, TakeError, VideoError
 from ..inference.take import Take
 from ..retarget.bone_map import BoneMap
-from . import retarget, scene_from_take
+from . import correct_apply, face_shapes, retarget, scene_from_take
 from .camera import look_through
 from .motion_files import MOTION
 from .retarget import RetargetSettings
@@ -100,10 +100,17 @@ def apply_to(
     person, title, read = people[0], take.path.stem, take.read
     # The same part of the same video, captured again, is the same source.
     source = source or f"{take.video.fingerprint[:16]} {read.start_frame}-{read.end_frame} {person.name}"
+    # What the animator has put right of this person on this armature goes along.
+    sequence, settings = correct_apply.prepared(scene, armature, person, settings or RetargetSettings())
+    faces = face_shapes.meshes_of(armature, scene) if armature and settings.transfer.face else []
     done = retarget.retarget(
-        scene, armature, person.sequence, name=f"{title} {person.name}", source=source,
-        settings=settings, bone_map=bone_map,
+        scene, armature, face_shapes.without_bones(sequence, [shapes for _, shapes in faces]),
+        name=f"{title} {person.name}", source=source, settings=settings, bone_map=bone_map,
     )  # fmt: skip
+    for mesh, shapes in faces:
+        face_shapes.write(
+            mesh, shapes, sequence, done.timeline, name=f"{title} {person.name} face", source=f"{source} face"
+        )
     report = ApplyReport(armatures=[done.armature], keys=done.keys, retargeted=done)
     report.warnings.extend(done.warnings)
     scene_from_take.mark_gaps(scene, person.name, done.timeline)
@@ -113,6 +120,30 @@ def apply_to(
         others = ", ".join(person.name for person in people[1:])
         report.warnings.append(f"one armature takes one person: {people[0].name}; not applied: {others}")
     report.warnings.extend(take.warnings)
+    return report
+
+
+def apply_face(
+    scene: bpy.types.Scene, mesh: bpy.types.Object | None, take: Take, people: list[Person]
+) -> ApplyReport:
+    """The main person's face onto a mesh with shape keys of a face. RigError if it cannot be."""
+    person = people[0]
+    shapes = face_shapes.map_of(mesh)
+    if mesh is None or shapes is None:
+        raise RigError(
+            f"{'no object' if mesh is None else mesh.name}: has no shape keys of a face. Rotocap knows "
+            "ARKit's names (jawOpen, eyeBlinkLeft ...), VRM's and VRoid's; rename the shape keys, or choose "
+            "the head's mesh"
+        )
+    timeline = scene_from_take.timeline_of(scene, person.sequence)
+    title, read = take.path.stem, take.read
+    source = f"{take.video.fingerprint[:16]} {read.start_frame}-{read.end_frame} {person.name} face"
+    name = f"{title} {person.name} face"
+    written = face_shapes.write(mesh, shapes, person.sequence, timeline, name=name, source=source)
+    if not written:
+        raise RigError(f"{person.name}: no face was seen in this take, so {mesh.name} stays as it is")
+    report = ApplyReport(keys=written * len(timeline), bodies=[mesh.name])
+    scene_from_take.set_frame_range(scene, [timeline], report, grow=True)
     return report
 
 

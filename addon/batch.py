@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import bpy
+import numpy as np
 
 from ..inference.errors import RotocapError
+from ..inference.sequence import SmplxSequence
 from ..inference.smplx_model import SmplxModel
 from ..inference.take import Take
 from ..retarget import amass, presets
@@ -128,20 +130,31 @@ def _exported(
         if path.suffix == ".npz":
             shown = people[: len(report.armatures)]
             for person, file in zip(shown, _each(path, [p.name for p in shown]), strict=True):
-                model = choices.smplx_model
-                betas = ten(person.sequence.betas)
-                rest = SmplxModel.load(model).joints(betas) if model is not None else None
+                sequence, rest = person.sequence, None
+                if choices.smplx_model is not None:
+                    model = SmplxModel.load(choices.smplx_model)
+                    rest = model.joints(ten(sequence.betas))
+                    sequence = _with_face(sequence, model)
                 try:
                     file.parent.mkdir(parents=True, exist_ok=True)
                 except OSError as error:
                     raise RotocapError(f"{file.parent}: {error.strerror}; choose another folder") from error
-                report.warnings.extend(amass.write(file, person.sequence, model_rest=rest))
+                report.warnings.extend(amass.write(file, sequence, model_rest=rest))
                 wrote.append(file)
             continue
         for name, file in zip(report.armatures, _each(path, report.armatures), strict=True):
             export(scene, scene.objects[name], file, frames=(report.frame_start, report.frame_end))
             wrote.append(file)
     return wrote
+
+
+def _with_face(sequence: SmplxSequence, model: SmplxModel) -> SmplxSequence:
+    """With the model's own expression, if a face was captured; else with what the sequence brings."""
+    if not np.isfinite(sequence.arkit).any():
+        return sequence
+    from ..inference.smplx_expression import with_expression  # scipy: only where it is used
+
+    return with_expression(sequence, model)
 
 
 def _each(path: Path, names: Sequence[str]) -> list[Path]:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 import bpy
 
 SLOTS = "slots" in bpy.types.Action.bl_rna.properties
+TURNS_VIDEOS = bpy.app.version >= (4, 5)  # shows phone videos upright
 
 
 class Channels:
@@ -105,4 +106,4 @@ def shows_upright(shown: tuple[int, int], *, size: tuple[int, int], rotation_deg
         return True
     if rotation_deg % 180 and shown[0] != shown[1]:
         return shown == size
-    return bpy.app.version >= (4, 5)
+    return TURNS_VIDEOS

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import bpy
 import numpy as np
+from mathutils import Color
 from numpy.typing import NDArray
 
 from ..inference.body import FreeBody
-from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import JOINT_NAMES
 from ..retarget.axes import to_blender
 from ..retarget.timeline import Timeline
@@ -26,25 +28,52 @@ def new_body(
     collection: bpy.types.Collection,
     *,
     colour: tuple[float, float, float],
-    face_shapes: bool = True,
 ) -> bpy.types.Object:
-    """The body for a person with rest_joints (55, 3), bound to `armature` (see `armature`).
-
-    face_shapes: without them it is made in a third of the time.
-    """
+    """The body for a person with rest_joints (55, 3), bound to `armature` (see `armature`)."""
     free = FreeBody.load()
     vertices = free.shaped(np.asarray(rest_joints, dtype=np.float64))
     mesh = _mesh(name, free, to_blender(vertices))
+    layer = mesh.uv_layers.new(name="UVMap")
+    layer.data.foreach_set("uv", free.uv[free.uv_faces].astype(np.float32).ravel())
+    mesh.validate()
     body = bpy.data.objects.new(name, mesh)
     collection.objects.link(body)
     mesh.materials.append(_material(name, colour))
-    _weights(body, free)
-    if face_shapes:
-        _face_shapes(body, free, vertices)
+    for joint in range(len(JOINT_NAMES)):
+        _weights(body, free, joint)
+    _face_shapes(body, free, vertices)
+    _bind(body, armature)
+    return body
+
+
+def body_in_steps(
+    name: str,
+    rest_joints: NDArray[np.floating],
+    armature: bpy.types.Object,
+    collection: bpy.types.Collection,
+    *,
+    colour: tuple[float, float, float],
+) -> Iterator[bpy.types.Object]:
+    """As `new_body`, without UVs and face shapes, a few milliseconds at a time: for a window that is used.
+
+    Yields the body after each step. It is whole, and bound, after the last.
+    """
+    free = FreeBody.load()
+    mesh = _mesh(name, free, to_blender(free.shaped(np.asarray(rest_joints, dtype=np.float64))))
+    body = bpy.data.objects.new(name, mesh)
+    collection.objects.link(body)
+    mesh.materials.append(_material(name, colour))
+    yield body
+    for joint in range(len(JOINT_NAMES)):
+        _weights(body, free, joint)
+        yield body
+    _bind(body, armature)
+
+
+def _bind(body: bpy.types.Object, armature: bpy.types.Object) -> None:
     body.parent = armature
     modifier = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
-    return body
 
 
 def _mesh(name: str, free: FreeBody, vertices: NDArray[np.float64]) -> bpy.types.Mesh:
@@ -57,24 +86,20 @@ def _mesh(name: str, free: FreeBody, vertices: NDArray[np.float64]) -> bpy.types
     mesh.polygons.add(faces)
     mesh.polygons.foreach_set("loop_start", np.arange(0, 3 * faces, 3, dtype=np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(faces, dtype=bool))
-    layer = mesh.uv_layers.new(name="UVMap")
-    layer.data.foreach_set("uv", free.uv[free.uv_faces].astype(np.float32).ravel())
     mesh.update(calc_edges=True)
-    mesh.validate()
     return mesh
 
 
-def _weights(body: bpy.types.Object, free: FreeBody) -> None:
-    for joint, name in enumerate(JOINT_NAMES):
-        group = body.vertex_groups.new(name=name)
-        column = free.weights[:, joint]
-        members = np.flatnonzero(column > _LEAST_WEIGHT)
-        # One call for every distinct weight (they are 16-bit numbers) instead of one a vertex.
-        order = members[np.argsort(column[members], kind="stable")]
-        cuts = np.flatnonzero(np.diff(column[order])) + 1
-        for part in np.split(order, cuts):
-            if len(part):
-                group.add(part.tolist(), float(column[part[0]]), "REPLACE")
+def _weights(body: bpy.types.Object, free: FreeBody, joint: int) -> None:
+    group = body.vertex_groups.new(name=JOINT_NAMES[joint])
+    column = free.weights[:, joint]
+    members = np.flatnonzero(column > _LEAST_WEIGHT)
+    # One call for every distinct weight (they are 16-bit numbers) instead of one a vertex.
+    order = members[np.argsort(column[members], kind="stable")]
+    cuts = np.flatnonzero(np.diff(column[order])) + 1
+    for part in np.split(order, cuts):
+        if len(part):
+            group.add(part.tolist(), float(column[part[0]]), "REPLACE")
 
 
 def _face_shapes(body: bpy.types.Object, free: FreeBody, vertices: NDArray[np.float64]) -> None:
@@ -90,8 +115,15 @@ def _face_shapes(body: bpy.types.Object, free: FreeBody, vertices: NDArray[np.fl
         key.value = 0.0
 
 
+def linear(colour: Iterable[float]) -> tuple[float, float, float]:
+    """A colour as seen on a screen as materials have it: theirs is proportional to light."""
+    red, green, blue = Color(tuple(colour)).from_srgb_to_scene_linear()
+    return red, green, blue
+
+
 def _material(name: str, colour: tuple[float, float, float]) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
+    colour = linear(colour)
     material.diffuse_color = (*colour, 1.0)
     material.use_nodes = True
     shader = material.node_tree.nodes.get("Principled BSDF")
@@ -99,34 +131,6 @@ def _material(name: str, colour: tuple[float, float, float]) -> bpy.types.Materi
         shader.inputs["Base Color"].default_value = (*colour, 1.0)
         shader.inputs["Roughness"].default_value = 0.7
     return material
-
-
-def write_face(
-    body: bpy.types.Object, sequence: SmplxSequence, timeline: Timeline, *, name: str, source: str = ""
-) -> int:
-    """Keys on the face shapes that the capture knows. Returns how many shapes have keys.
-
-    source: an earlier result from it is replaced, see `tracks.play`.
-    """
-    known = np.isfinite(sequence.arkit)
-    channels, written = None, 0
-    shape_keys = body.data.shape_keys
-    kinds = keys.interpolation(len(timeline), timeline.spans)
-    for column, shape in enumerate(FreeBody.load().face_names):
-        # A frame blended from two is known where both are: the other frames get no key.
-        seen = known[timeline.before, column] & known[timeline.after, column]
-        if not seen.any():
-            continue
-        channels = channels or Channels(name, shape_keys)
-        values = timeline.sample(sequence.arkit[:, column])[seen]
-        keys.write(
-            channels, f'key_blocks["{shape}"].value', values,
-            frames=timeline.frames[seen], kinds=kinds[seen], group="Face",
-        )  # fmt: skip
-        written += 1
-    if channels is not None:
-        tracks.play(shape_keys, channels, track=name, source=source)
-    return written
 
 
 def write_presence(body: bpy.types.Object, timeline: Timeline, *, name: str, source: str = "") -> None:

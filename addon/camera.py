@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
+from ..inference.camera import intrinsics
 from ..inference.sequence import SmplxSequence
 from ..retarget import quaternions
 from ..retarget.timeline import Timeline, drifts, pictures
@@ -19,6 +21,7 @@ from .armature import camera_to_blender
 from .blender_versions import Channels, shows_upright
 
 _SENSOR_MM = 36.0
+_USUAL_PLACE = (0.0, -4.0, 1.4)  # where a person over the origin is in the picture from head to feet
 
 
 def new_camera(
@@ -28,23 +31,20 @@ def new_camera(
     collection: bpy.types.Collection,
     *,
     size: tuple[int, int],
+    kept: bpy.types.Object | None = None,
 ) -> bpy.types.Object:
     """A camera with the take's focal length, principal point and place; keys where it moves.
 
     size: width and height of the video in pixels. Needs a render size of the same aspect.
+    kept: a camera that becomes this one, instead of a new one; the pictures behind it are taken away.
     """
-    width, height = size
-    k = sequence.camera_K
-    data = bpy.data.cameras.new(name)
-    camera = bpy.data.objects.new(name, data)
-    collection.objects.link(camera)
-    data.sensor_fit = "HORIZONTAL"
-    data.sensor_width = _SENSOR_MM
-    data.lens = float(k[0, 0]) / width * _SENSOR_MM
-    # Pixels have their origin at the centre of the first one: the middle is (size - 1) / 2.
-    data.shift_x = ((width - 1) / 2 - float(k[0, 2])) / width
-    data.shift_y = (float(k[1, 2]) - (height - 1) / 2) / width
-    data.clip_start, data.clip_end = 0.01, 1000.0
+    if kept is None:
+        camera = _new(name, collection)
+    else:
+        camera = kept
+        camera.data.background_images.clear()
+    data = camera.data
+    _see_as(data, sequence.camera_K, size)
     matrices = camera_to_blender(np.asarray(sequence.world_from_camera, dtype=np.float64))
     if matrices.ndim == 2:
         camera.matrix_world = Matrix(matrices)
@@ -57,8 +57,40 @@ def new_camera(
     keys.write(
         channels, "rotation_quaternion", quaternions.continuous(turns), frames=timeline.frames, kinds=kinds
     )
-    tracks.play(camera, channels, track=name)
+    tracks.play(camera, channels, track=name, source="camera of a take")
     return camera
+
+
+def video_camera(name: str, collection: bpy.types.Collection, *, size: tuple[int, int]) -> bpy.types.Object:
+    """A camera for a video of which nothing is known yet: level, at breast height, with a usual lens."""
+    camera = _new(name, collection)
+    _see_as(camera.data, intrinsics(*size), size)
+    camera.location, camera.rotation_euler = _USUAL_PLACE, (math.pi / 2.0, 0.0, 0.0)
+    return camera
+
+
+def is_untouched(camera: bpy.types.Object) -> bool:
+    """Whether a camera is as `video_camera` made it: the animator has not moved, keyed or bound it."""
+    bare = camera.animation_data is None and camera.parent is None and not camera.constraints
+    return bare and (camera.matrix_basis.translation - Vector(_USUAL_PLACE)).length < 1e-4
+
+
+def _new(name: str, collection: bpy.types.Collection) -> bpy.types.Object:
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    collection.objects.link(camera)
+    camera.data.clip_start, camera.data.clip_end = 0.01, 1000.0
+    return camera
+
+
+def _see_as(data: bpy.types.Camera, k: NDArray[np.floating[Any]], size: tuple[int, int]) -> None:
+    """Focal length and principal point of intrinsics (3, 3) in pixels of a picture of this size."""
+    width, height = size
+    data.sensor_fit = "HORIZONTAL"
+    data.sensor_width = _SENSOR_MM
+    data.lens = float(k[0, 0]) / width * _SENSOR_MM
+    # Pixels have their origin at the centre of the first one: the middle is (size - 1) / 2.
+    data.shift_x = ((width - 1) / 2 - float(k[0, 2])) / width
+    data.shift_y = (float(k[1, 2]) - (height - 1) / 2) / width
 
 
 def load_clip(path: Path) -> bpy.types.MovieClip:

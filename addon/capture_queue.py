@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
+from bpy.app.handlers import persistent
 
 from ..inference.errors import RotocapError
 from . import capture_session, jobs
@@ -13,7 +14,10 @@ from .capture_request import request
 from .queue_properties import RotocapQueued
 
 _running_scene: int | None = None  # session_uid of the scene whose queue runs
-_tried: set[str] = set()  # videos and parts that this run has had: an undo must not bring them back
+# What this run has had, and what came of it: an undo takes it from the list, but not from the world.
+_tried: set[str] = set()
+_results: dict[str, tuple[str, str, str]] = {}  # status, message and take
+_results_scene: int | None = None
 
 
 def add(scene: bpy.types.Scene, video: Path, part: tuple[int, int] | None = None) -> RotocapQueued:
@@ -36,9 +40,10 @@ def run(context: bpy.types.Context) -> capture_session.Session | None:
 
     In background mode it returns when all is done.
     """
-    global _running_scene
-    _running_scene = context.scene.session_uid
+    global _running_scene, _results_scene
+    _running_scene = _results_scene = context.scene.session_uid
     _tried.clear()
+    _results.clear()
     for entry in context.scene.rotocap.queue:
         if entry.status != "done":
             entry.status, entry.message = "waiting", ""
@@ -90,6 +95,7 @@ def _ended(session: capture_session.Session) -> None:
     entry = next((e for e in scene.rotocap.queue if _key(e) == session.queued), None)
     if entry is not None and outcome is not None:
         entry.status, entry.message = _told(session, outcome)
+        _results[session.queued] = (entry.status, entry.message, entry.take)
     if running() and not bpy.app.background:
         _next(scene)
 
@@ -99,3 +105,50 @@ def _told(session: capture_session.Session, outcome: jobs.Outcome) -> tuple[str,
         return "failed", session.failed
     status = {"done": "done", "failed": "failed"}.get(outcome.status, "stopped")
     return status, outcome.message
+
+
+def _settle() -> None:
+    """An undo and an old file bring back states that have passed."""
+    now = capture_session.current()
+    for scene in bpy.data.scenes:
+        for entry in scene.rotocap.queue:
+            key = _key(entry)
+            if key in _results and scene.session_uid == _results_scene:
+                entry.status, entry.message, entry.take = _results[key]
+            elif entry.status == "running" and not (capture_session.running() and now.queued == key):
+                entry.status, entry.message = "stopped", "Interrupted: it goes on with the next run"
+
+
+@persistent
+def _after_load(*_: object) -> None:
+    stop()
+    _results.clear()
+    _settle()
+
+
+@persistent
+def _after_undo(*_: object) -> None:
+    _settle()
+
+
+def _handlers() -> tuple[tuple[list[object], object], ...]:
+    handlers = bpy.app.handlers
+    return (
+        (handlers.load_post, _after_load),
+        (handlers.undo_post, _after_undo),
+        (handlers.redo_post, _after_undo),
+    )
+
+
+def enable() -> None:
+    """Watch for files that are opened, and for undo."""
+    for handlers, function in _handlers():
+        handlers.append(function)
+
+
+def disable() -> None:
+    """Watch no more."""
+    stop()
+    for handlers, function in _handlers():
+        if function in handlers:
+            handlers.remove(function)

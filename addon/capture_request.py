@@ -12,8 +12,11 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import RotocapError, VideoError
+from ..inference.models import has_face_landmarker
 from ..inference.take import RECORD, ReadSettings, Take, fingerprint
+from . import models
 from .camera import load_clip
+from .footage import camera_path_file
 from .jobs import CaptureRequest
 from .preferences import takes_folder, threads
 from .properties import RotocapSettings
@@ -51,8 +54,9 @@ def request(context: bpy.types.Context, queued: RotocapQueued | None = None) -> 
         raise RotocapError("Nobody is picked yet: press Pick Person and click on who is to be captured")
     read = _read_settings(settings, chosen)
     take = Path(bpy.path.abspath(chosen.take)) if chosen.take else default_take(video)
+    path = camera_path_file(context.scene, video)
     focal_px = None
-    if settings.use_lens:
+    if settings.use_lens and path is None:
         focal_px = settings.lens_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(*_picture_size(video))
     return CaptureRequest(
         video=video,
@@ -61,12 +65,23 @@ def request(context: bpy.types.Context, queued: RotocapQueued | None = None) -> 
         pick=(settings.pick_frame - 1, *settings.pick_place) if picked else None,
         hands=read.hands,
         face=read.face,
+        face_landmarker=_face_landmarker() if read.face else None,
         start_frame=read.start_frame or None,
         end_frame=read.end_frame,
         focal_px=focal_px,
+        camera_path=path,
         height_m=settings.height_m if settings.use_height else None,
         threads=threads(context),
     )
+
+
+def _face_landmarker() -> Path | None:
+    """The folder of downloaded networks, if it holds Google's face_landmarker."""
+    try:
+        own = models.folder()
+    except ValueError:  # not installed as an extension: there is no such folder
+        return None
+    return own if has_face_landmarker(own) else None
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ def unfinished(settings: RotocapSettings) -> Unfinished | None:
     video = Path(bpy.path.abspath(settings.video))
     folder = Path(bpy.path.abspath(settings.take)) if settings.take else default_take(video)
     take = _opened(folder)
-    if take is None or take.status != "incomplete" or take.video.name != video.name:
+    if take is None or take.status != "incomplete" or not _is_of(take, video):
         return None
     read = _read_settings(settings, settings)
     if not _same_part(take, read):
@@ -101,6 +116,14 @@ def unfinished(settings: RotocapSettings) -> Unfinished | None:
         return Unfinished(0)
     last = take.video.frame_count if read.end_frame is None else min(read.end_frame, take.video.frame_count)
     return Unfinished(max(1, last - max(take.next_frame, read.start_frame)))
+
+
+def _is_of(take: Take, video: Path) -> bool:
+    """Whether a take is of this video, as far as can be said without reading it."""
+    try:
+        return take.video.bytes == video.stat().st_size
+    except OSError:  # not there now: capturing says so
+        return take.video.name == video.name
 
 
 def _opened(folder: Path) -> Take | None:

@@ -9,6 +9,7 @@ scene while a render runs, an edit is open or a transform is under way.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,10 +19,12 @@ from bpy.app.handlers import persistent
 from ..inference.errors import RotocapError
 from ..inference.take import Take
 from . import jobs, live_body
-from .apply_take import apply_new, read_people, show
+from .apply_again import apply_captured
+from .apply_take import read_people, show
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _TICK_S = 0.05
+_STEP_S = 0.003  # of a tick for a live body that is made anew
 _WAIT_S = 0.25  # between two looks whether the result may be put in
 _STATUS_S = 0.25  # between two changes of the status bar
 _BUSY = ("TRANSFORM_OT_", "POSE_OT_", "SCULPT_OT_", "PAINT_OT_", "VIEW3D_OT_fly", "VIEW3D_OT_walk")
@@ -32,17 +35,20 @@ Ended = Callable[["Session"], None]
 class Session:
     """One capture from the press of the button to the result in the scene."""
 
-    def __init__(self, request: jobs.CaptureRequest, scene: bpy.types.Scene, *, ended: Ended) -> None:
+    def __init__(
+        self, request: jobs.CaptureRequest, scene: bpy.types.Scene, *, ended: Ended, live: bool
+    ) -> None:
         self.scene_uid = scene.session_uid  # an undo while the capture runs makes every reference stale
         self.over = False
         self.queued = ""  # which entry of the queue it is, see `capture_queue`
         self.waiting = ""  # why the result is not put in yet, in words
         self.warnings: list[str] = []  # of the result
         self.failed = ""  # why the result could not be put in
-        self.job = jobs.start(replace(request, preview=not bpy.app.background))
+        self.job = jobs.start(replace(request, preview=live))
         self._ended = ended
         self._live = live_body.LiveBody(height_m=request.height_m)
-        self._live_state = "wanted"  # shown; gone: the animator deleted it
+        # wanted; begun; shown; gone: the animator deleted it, or there is nobody to see it
+        self._live_state = "wanted" if live else "gone"
         self._live_due = 0.0
         self._frame: int | None = None  # what the animator's playhead was on
         self._frame_shown: int | None = None
@@ -75,7 +81,7 @@ class Session:
         self._finish()
 
     def apply(self, context: bpy.types.Context) -> None:
-        """New armatures in the scene that the capture was started from. RotocapError if it cannot be."""
+        """The people into the scene that the capture was started from. RotocapError if it cannot be."""
         scene, path = self.scene, self.job.outcome.take if self.job.outcome else None
         if path is None:
             return
@@ -90,26 +96,39 @@ class Session:
         take = Take.open(path)
         people = read_people(take)
         if scene == context.scene:
-            report = apply_new(scene, take, people)
+            report = apply_captured(scene, take, people)
             show(context, report)
         else:  # the animator works in another one meanwhile, and is left alone there
             with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
-                report = apply_new(scene, take, people)
+                report = apply_captured(scene, take, people)
         self.warnings += report.warnings
 
-    def build_live(self) -> None:
-        """Make the live body, if this is a good time."""
+    def build_live(self, *, budget_s: float = 10.0) -> None:
+        """Make the live body, if this is a good time, or as much of it as budget_s allows."""
         scene = self.scene
         self._live_due = time.monotonic() + 1.0
         if scene is None or rendering():
             return
-        if self._live.build(scene, self.job.request.video):
-            self._live_state = "shown"
-            self._shown = None
+        try:
+            if self._live_state == "wanted":
+                with bpy.context.temp_override(**place_to_work(scene)):
+                    if not self._live.begin(scene, self.job.request.video):
+                        return
+                self._live_state = "begun"
+                if budget_s <= _STEP_S:
+                    return  # the armature was enough for one tick
+            whole = self._live.go_on(budget_s=budget_s)
+        except RuntimeError as error:  # the capture goes on without
+            print(f"Rotocap: no live body ({error})")
+            live_body.remove_all()
+            self._live_state = "gone"
+            return
+        if whole:
+            self._live_state, self._shown = "shown", None
 
     def lose_live(self) -> None:
         """It was taken away, by an undo or for a file that is saved, and is wanted again."""
-        if self._live_state == "shown":
+        if self._live_state in ("begun", "shown"):
             self._live_state, self._live_due = "wanted", 0.0
 
     def abandon(self) -> None:
@@ -119,8 +138,10 @@ class Session:
         self._clear_window()
 
     def _show_live(self) -> None:
-        if self._live_state == "wanted" and time.monotonic() >= self._live_due:
-            self.build_live()
+        if self._live_state == "begun" or (
+            self._live_state == "wanted" and time.monotonic() >= self._live_due
+        ):
+            self.build_live(budget_s=_STEP_S)
         pose = self.job.pose
         if pose is None or pose is self._shown or self._live_state != "shown" or rendering():
             return
@@ -220,16 +241,26 @@ class Session:
 _session: Session | None = None
 
 
-def start(request: jobs.CaptureRequest, scene: bpy.types.Scene, *, ended: Ended = lambda s: None) -> Session:
-    """Start a capture; `ended` is told when its result is in the scene, or there is none."""
+def start(
+    request: jobs.CaptureRequest,
+    scene: bpy.types.Scene,
+    *,
+    ended: Ended = lambda session: None,
+    live: bool | None = None,
+) -> Session:
+    """Start a capture; `ended` is told when its result is in the scene, or there is none.
+
+    live: whether the body is shown while it runs; without a word, where there is a window.
+    """
     global _session
     if _session is not None and not _session.over:
         _session.abandon()
-    _session = Session(request, scene, ended=ended)
-    if not bpy.app.background:
+    live = not bpy.app.background if live is None else live
+    _session = Session(request, scene, ended=ended, live=live)
+    if live:
         _session.build_live()
-        if not bpy.app.timers.is_registered(_drive):
-            bpy.app.timers.register(_drive, first_interval=_TICK_S)
+    if not bpy.app.background and not bpy.app.timers.is_registered(_drive):
+        bpy.app.timers.register(_drive, first_interval=_TICK_S)
     return _session
 
 
@@ -244,8 +275,18 @@ def running() -> bool:
 
 
 def holds_the_window() -> bool:
-    """Whether Esc stops a capture, and another one must wait."""
-    return running() and (_session.job.outcome is not None or _session.job.holds_the_window)
+    """Whether Esc stops a capture that runs."""
+    return running() and _session.job.holds_the_window
+
+
+def must_wait() -> str:
+    """Why no other capture can be started now, in words; empty where one can.
+
+    While a capture that was stopped is solved it can: that one is given up, and goes on.
+    """
+    if not running() or (_session.job.state.cancelling and not _session.job.state.reading):
+        return ""
+    return _session.waiting or ("Stopping" if _session.job.state.cancelling else "A capture is running")
 
 
 def rendering() -> bool:
@@ -283,7 +324,16 @@ def _drive() -> float | None:
     session = _session
     if session is None or session.over:
         return None
-    pause = session.tick()
+    try:
+        pause = session.tick()
+    except Exception as error:  # a fault of ours must not leave a capture that nothing can end
+        traceback.print_exc()
+        session.failed = (
+            f"{type(error).__name__}: {error}. This is a fault in Rotocap; please report it. "
+            "What was read is kept: press Go On"
+        )
+        session.abandon()
+        return None
     if pause is None and running():
         return _TICK_S
     return pause

@@ -21,7 +21,7 @@ from ..inference.errors import RotocapError, TakeError
 from ..inference.sequence import SmplxSequence
 from ..inference.take import Take
 from ..retarget.axes import to_blender
-from . import doubt
+from . import corrections, doubt
 from .performance_properties import RotocapPerformance
 from .performances import file_of
 from .scene_from_take import FIRST_FRAME, scene_fps
@@ -45,9 +45,10 @@ class Captured:
     limbs: Floats  # (T, 8) doubt by limb, metres
     doubt: Floats  # (T,) of the most doubtful limb, metres
     size: tuple[int, int]  # the picture, pixels
+    video: str = ""  # the name of its file
 
     @classmethod
-    def of(cls, sequence: SmplxSequence, size: tuple[int, int]) -> Captured:
+    def of(cls, sequence: SmplxSequence, size: tuple[int, int], *, video: str = "") -> Captured:
         camera = np.asarray(sequence.world_from_camera, dtype=np.float64)
         camera = camera[None] if camera.ndim == 2 else camera
         seen = np.asarray(sequence.joints_camera, dtype=np.float64)
@@ -67,6 +68,7 @@ class Captured:
             limbs=limbs,
             doubt=doubt.of_frame(limbs),
             size=size,
+            video=video,
         )
 
     @cached_property
@@ -103,10 +105,18 @@ _kept: dict[Path, _Kept] = {}
 _reader: ThreadPoolExecutor | None = None
 
 
-def of(entry: RotocapPerformance, *, wait: bool = False) -> Captured | None:
-    """What an entry's file says; None while it is being read, or if it cannot be, see `problem`."""
-    kept = _look_up(file_of(entry), wait=wait)
-    return kept.ready
+def of(entry: RotocapPerformance, *, wait: bool = False, raw: bool = False) -> Captured | None:
+    """What an entry's file says; None while it is being read, or if it cannot be, see `problem`.
+
+    raw: as it was captured; otherwise as it was solved again from points that the animator put right.
+    """
+    return _look_up(file_of(entry) if raw else _shown(entry), wait=wait).ready
+
+
+def _shown(entry: RotocapPerformance) -> Path:
+    """The file that is looked at: with points of the picture put right, what was solved from them."""
+    pinned = corrections.pinned_file(entry) if len(entry.corrections.pins) else None
+    return pinned if pinned is not None and pinned.is_file() else file_of(entry)
 
 
 def problem(entry: RotocapPerformance) -> str:
@@ -115,9 +125,11 @@ def problem(entry: RotocapPerformance) -> str:
     return kept.problem if kept is not None else ""
 
 
-def row_of(entry: RotocapPerformance, scene: bpy.types.Scene) -> tuple[Captured, int] | None:
+def row_of(
+    entry: RotocapPerformance, scene: bpy.types.Scene, *, raw: bool = False
+) -> tuple[Captured, int] | None:
     """What the scene's current frame shows of an entry; None if nothing."""
-    captured = of(entry)
+    captured = of(entry, raw=raw)
     row = captured.row_at(scene.frame_current_final, scene_fps(scene)) if captured is not None else None
     return (captured, row) if captured is not None and row is not None else None
 
@@ -181,7 +193,7 @@ def _read(file: Path) -> Captured:
     sequence = SmplxSequence.load(file)
     try:
         video = Take.open(file.parent).video
-        size = (video.width, video.height)
+        return Captured.of(sequence, (video.width, video.height), video=video.name)
     except TakeError:  # the motion is whole: the picture is about as large as its middle says
         size = (round(2 * float(sequence.camera_K[0, 2]) + 1), round(2 * float(sequence.camera_K[1, 2]) + 1))
-    return Captured.of(sequence, size)
+        return Captured.of(sequence, size)

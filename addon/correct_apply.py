@@ -26,7 +26,7 @@ from .performance_properties import RotocapPerformance
 from .performances import is_ours
 from .rig_follow import with_followed
 from .rig_reader import read_rig
-from .scene_from_take import scene_fps
+from .scene_from_take import Person, scene_fps
 
 Array = NDArray[np.float64]
 Lanes = contact_lanes.Lanes
@@ -64,7 +64,7 @@ def refresh(scene: bpy.types.Scene, entry: RotocapPerformance) -> list[str]:
     else:
         done = retarget.retarget(
             scene, armature, sequence, name=entry.name, source=_source(entry),
-            settings=settings_for(scene, entry),
+            settings=_with_contacts(entry, retarget.settings_of(scene)),
         )  # fmt: skip
         notes += done.warnings
     entry.corrections.stale = False
@@ -73,9 +73,26 @@ def refresh(scene: bpy.types.Scene, entry: RotocapPerformance) -> list[str]:
     return notes
 
 
-def settings_for(scene: bpy.types.Scene, entry: RotocapPerformance) -> retarget.RetargetSettings:
-    """What is set in the sidebar, with the contacts that the animator has put right."""
-    settings = retarget.settings_of(scene)
+def prepared(
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object | None,
+    person: Person,
+    settings: retarget.RetargetSettings,
+) -> tuple[SmplxSequence, retarget.RetargetSettings]:
+    """A person's motion and settings with what the animator has put right of them on this armature."""
+    entry = corrections.entry_of(scene, armature) if person.take is not None else None
+    if entry is None or (entry.take, entry.person) != (str(person.take), person.number):
+        return person.sequence, settings
+    kept = entry.corrections
+    kept.solved_lanes = contact_lanes.as_text(contact_lanes.read(armature) if kept.contacts_on else None)
+    kept.stale = False
+    return corrections.cleaned(scene, entry), _with_contacts(entry, settings)
+
+
+def _with_contacts(
+    entry: RotocapPerformance, settings: retarget.RetargetSettings
+) -> retarget.RetargetSettings:
+    """The settings with the contacts that the animator has put right."""
     if not entry.corrections.contacts_on:
         return replace(settings, contacts=None)
     lanes = contact_lanes.read(entry.armature)

@@ -72,7 +72,7 @@ class RotocapCleanStep(bpy.types.PropertyGroup):
         items=(
             ("legs", "Legs", "Each leg goes where the other one was; the trunk stays"),
             ("arms", "Arms", "Each arm goes where the other one was; the trunk stays"),
-            ("body", "Whole Body", "The body faces the other way; the head stays as it is"),
+            ("body", "Whole Body", "The body faces the other way, with every joint where the picture has it"),
         ),
         default="legs",
         update=_changed,

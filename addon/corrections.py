@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
@@ -67,9 +68,14 @@ def raw(entry: RotocapPerformance) -> SmplxSequence:
 def pinned_file(entry: RotocapPerformance) -> Path | None:
     """Where the capture with its points put right lies; None without such points."""
     pins = pins_of(entry.corrections)
-    if not pins or not entry.corrections.pins_on:
-        return None
+    return file_of_pins(entry, pins) if pins and entry.corrections.pins_on else None
+
+
+def file_of_pins(entry: RotocapPerformance, pins: Sequence[tuple[int, int, float, float]]) -> Path:
+    """The file of the capture with these points put right: each set of points has one of its own."""
     path = performances.file_of(entry)
+    if not pins:
+        return path
     text = json.dumps([path.stat().st_mtime_ns if path.is_file() else 0, *pins])
     return path.with_name(f"{path.stem}.pins-{hashlib.sha256(text.encode()).hexdigest()[:12]}.npz")
 

@@ -38,9 +38,11 @@ class CaptureRequest:
     pick: tuple[int, float, float] | None = None  # who was picked: a video frame, and x, y in it in pixels
     hands: bool = True
     face: bool = True
+    face_landmarker: Path | None = None  # folder of a network of the user's that reads expressions
     start_frame: int | None = None
     end_frame: int | None = None  # the first frame not read
     focal_px: float | None = None
+    camera_path: Path | None = None  # a camera that moves, see `inference.camera_path`
     height_m: float | None = None
     threads: int | None = None
     preview: bool = False  # whether poses are told while the video is read
@@ -71,6 +73,7 @@ class Pose:
     time_s: float
     poses: tuple[float, ...]  # (165,) axis-angle of the 55 joints, the pelvis's from the camera
     pelvis: tuple[float, ...]  # (3,) metres, camera frame
+    focal_px: float
 
 
 @dataclass
@@ -123,7 +126,7 @@ class CaptureJob:
         self.pose: Pose | None = None  # the latest one
         self.log_tail = ""  # the last words of the child's libraries, for the console; set when it is over
         # For measurements: milliseconds of Blender's main thread that each tick took, seconds from the
-        # press of the button to a posed armature, and from cancel to a window that is free again.
+        # press of the button to a posed armature, and from cancel to the end of the reading.
         self.ticks_ms: list[float] = []
         self.first_pose_s: float | None = None
         self.cancel_s: float | None = None
@@ -147,14 +150,15 @@ class CaptureJob:
                 self._finish(self._result or self._died())
             elif self._result is not None and time.perf_counter() > self._result_at + _LINGER_S:
                 self._finish(self._result, patience_s=0.0)
-        if self._cancelled_at is not None and self.cancel_s is None and not self.holds_the_window:
+        stopped = self.outcome is not None or not self.state.reading
+        if self._cancelled_at is not None and self.cancel_s is None and stopped:
             self.cancel_s = time.perf_counter() - self._cancelled_at
         return self.outcome is None
 
     @property
     def holds_the_window(self) -> bool:
-        """Whether Esc is this job's. Once a cancelled one has stopped reading it only solves, on the side."""
-        return self.outcome is None and not (self.state.cancelling and not self.state.reading)
+        """Whether Esc is this job's. One that was cancelled ends by itself, on the side."""
+        return self.outcome is None and not self.state.cancelling
 
     def run(self, *, interval_s: float = 0.05) -> Outcome:
         """Wait until it is over: for background mode, where nothing else can run."""
@@ -188,7 +192,7 @@ class CaptureJob:
         elif event == "pose":
             self.pose = Pose(
                 int(message["frame"]), float(message["time_s"]),
-                tuple(message["poses"]), tuple(message["pelvis"]),
+                tuple(message["poses"]), tuple(message["pelvis"]), float(message["focal_px"]),
             )  # fmt: skip
         elif event == "done":
             self._ends_with(self._done(message))

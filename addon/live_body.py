@@ -10,6 +10,8 @@ makes every one stale; things are found again by their mark.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -40,11 +42,16 @@ class LiveBody:
         self._rest = rest_joints() * ((height_m or _STATURE_M) / _STATURE_M)
         self._bones: Array | None = None  # (55, 3, 3) rest matrices in the armature
         self._world: Array | None = None  # (4, 4) where the camera of the poses stands, Blender's axes
-        self._fits = False
+        self._camera = ""  # the camera that shows the video, if one does
+        self._steps: Iterator[bpy.types.Object] | None = None  # of what is still to be made
         self._name = ""
 
-    def build(self, scene: bpy.types.Scene, video: Path) -> bool:
-        """Make it, hidden until the first pose. False if the animator is in the middle of an edit."""
+    def begin(self, scene: bpy.types.Scene, video: Path) -> bool:
+        """Begin to make it, hidden until the first pose; `go_on` until it is whole.
+
+        False if the animator is in the middle of an edit. RuntimeError if Blender refuses.
+        """
+        self._steps = None
         if bpy.context.mode not in ("OBJECT", "POSE") or bpy.context.scene != scene:
             return False
         remove_all()
@@ -52,23 +59,43 @@ class LiveBody:
         scene.collection.children.link(collection)
         before = bpy.context.view_layer.objects.active
         mode = before.mode if before is not None else "OBJECT"
-        rig = armature.new_armature(_NAME, self._rest, collection)
-        if mode == "POSE" and bpy.ops.object.mode_set.poll():
-            bpy.ops.object.mode_set(mode=mode)
-        mesh = body.new_body(f"{_NAME} body", self._rest, rig, collection, colour=_COLOUR, face_shapes=False)
+        try:
+            rig = armature.new_armature(_NAME, self._rest, collection)
+            if mode == "POSE" and bpy.ops.object.mode_set.poll():
+                bpy.ops.object.mode_set(mode=mode)
+        except RuntimeError:  # of an operator: nothing half made is left
+            _ours(collection, *collection.objects)
+            remove_all()
+            raise
         rig.show_in_front = False
-        for thing in (rig, mesh):
-            thing.hide_select = True
-            thing.hide_render = True
-            thing.hide_viewport = True
-        for thing in (collection, rig, rig.data, mesh, mesh.data, *mesh.data.materials):
-            thing[MARK] = True
+        _ours(collection, rig)
         bones = [rig.data.bones[name].matrix_local.to_3x3() for name in JOINT_NAMES]
         self._bones = np.array(bones, dtype=np.float64)
-        self._world = camera_of(scene, video)
-        self._fits = self._world is not None
+        self._world = None
+        self._camera = camera_of(scene, video)
         self._name = rig.name
+        self._steps = body.body_in_steps(f"{_NAME} body", self._rest, rig, collection, colour=_COLOUR)
         return True
+
+    def go_on(self, *, budget_s: float) -> bool:
+        """Make more of it, for about budget_s. True when it is whole.
+
+        RuntimeError if it was taken away meanwhile. After an undo or a save `begin` again instead.
+        """
+        until = time.perf_counter() + budget_s
+        try:
+            while self._steps is not None:
+                mesh = next(self._steps, None)
+                if mesh is None:
+                    self._steps = None
+                elif MARK not in mesh:
+                    _ours(mesh, *mesh.data.materials)
+                if time.perf_counter() >= until:
+                    break
+        except ReferenceError as error:
+            self._steps = None
+            raise RuntimeError("it was deleted") from error
+        return self._steps is None
 
     def show(self, pose: Pose) -> bool:
         """Take the pose. False if the body is not there any more."""
@@ -78,25 +105,34 @@ class LiveBody:
         local = matrix_from_axis_angle(np.asarray(pose.poses).reshape(JOINT_COUNT, 3))
         turned = np.swapaxes(self._bones, -1, -2) @ rotations_to_blender(local) @ self._bones
         pelvis = np.asarray(pose.pelvis)
-        if self._world is None:
-            self._world = level_camera(pelvis, height=float(self._rest[0, 1]))
+        camera = bpy.data.objects.get(self._camera) if self._camera else None
+        if camera is not None and camera.type == "CAMERA":
+            # What sees it has another lens than the capture has: at another distance it is as large.
+            pelvis = pelvis * (1.0, 1.0, _focal_px(camera.data) / pose.focal_px)
+            self._stand(rig, np.array(camera.matrix_world.normalized(), dtype=np.float64))
+        elif self._world is None:
+            self._stand(rig, level_camera(pelvis, height=float(self._rest[0, 1])))
         place = self._bones[0].T @ to_blender(pelvis - self._rest[0])
         for name, quaternion in zip(JOINT_NAMES, quaternions.from_matrix(turned), strict=True):
             rig.pose.bones[name].rotation_quaternion = quaternion
         rig.pose.bones[JOINT_NAMES[0]].location = place
         if rig.hide_viewport:
-            # The poses are the camera's; the armature stands where that camera does.
-            to_camera = np.eye(4)
-            to_camera[:3, :3] = armature.CAMERA_FLIP @ BLENDER_FROM_SMPLX.T
-            rig.matrix_world = Matrix(self._world @ to_camera)
             for thing in (rig, *rig.children):
                 thing.hide_viewport = False
         return True
 
+    def _stand(self, rig: bpy.types.Object, world: Array) -> None:
+        """The poses are a camera's: the armature stands where that camera does."""
+        if self._world is None or not np.allclose(world, self._world, atol=1e-6):
+            self._world = world
+            to_camera = np.eye(4)
+            to_camera[:3, :3] = armature.CAMERA_FLIP @ BLENDER_FROM_SMPLX.T
+            rig.matrix_world = Matrix(world @ to_camera)
+
     @property
     def fits_the_picture(self) -> bool:
         """Whether it stands before a camera that shows the video."""
-        return self._fits
+        return bool(self._camera)
 
     def _found(self) -> bpy.types.Object | None:
         thing = bpy.data.objects.get(self._name)
@@ -108,16 +144,21 @@ class LiveBody:
         return thing
 
 
-def camera_of(scene: bpy.types.Scene, video: Path) -> Array | None:
-    """Where the scene's camera stands (4, 4), if it shows this video: then the body fits the picture."""
+def camera_of(scene: bpy.types.Scene, video: Path) -> str:
+    """The name of the scene's camera, if it shows this video: then the body fits the picture. Else empty."""
     camera = scene.camera
     if camera is None or camera.type != "CAMERA":
-        return None
+        return ""
     for background in camera.data.background_images:
         shown = background.clip if background.source == "MOVIE_CLIP" else background.image
         if shown is not None and Path(bpy.path.abspath(shown.filepath)) == video:
-            return np.array(camera.matrix_world.normalized(), dtype=np.float64)
-    return None
+            return camera.name
+    return ""
+
+
+def _focal_px(camera: bpy.types.Camera) -> float:
+    """Of a camera that fits its sensor to the width of the render, as ours do."""
+    return camera.lens / camera.sensor_width * bpy.context.scene.render.resolution_x
 
 
 def level_camera(pelvis: Array, *, height: float) -> Array:
@@ -127,6 +168,15 @@ def level_camera(pelvis: Array, *, height: float) -> Array:
     out[:3, :3] = np.array(Matrix.Rotation(math.radians(90.0), 3, "X"))
     out[:3, 3] = np.array([0.0, 0.0, height]) - out[:3, :3] @ armature.CAMERA_FLIP @ pelvis
     return out
+
+
+def _ours(*things: bpy.types.ID) -> None:
+    """Mark things, and the data of objects; hide objects until there is a pose."""
+    for thing in things:
+        thing[MARK] = True
+        if isinstance(thing, bpy.types.Object):
+            thing.data[MARK] = True
+            thing.hide_select = thing.hide_render = thing.hide_viewport = True
 
 
 def remove_all() -> None:

@@ -16,8 +16,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..correct.lanes import LANES
 from ..inference.errors import RigError, TakeError
-from . import captured, doubt
+from . import captured, contact_lanes, doubt
 from .captured import Captured
 from .performance_properties import RotocapPerformance
 from .scene_from_take import scene_fps
@@ -27,7 +28,8 @@ _SHORT_S = 0.1  # a foot that stands for less has no time to slide
 _SAMPLES = 6  # frames of a contact that are looked at
 _PATIENCE_S = 2.0  # the search ends then, and goes on with the next press
 
-# The foot points of a take's contacts: the SMPL-X bone and the role of a bone map that carries each.
+# The foot points of a take's contacts, in the order of LANES; the SMPL-X bone and the role of a bone
+# map that carries each.
 _POINTS = (
     ("left heel", "left_ankle", "left_foot"),
     ("left toes", "left_foot", "left_toes"),
@@ -103,6 +105,14 @@ def _contacts(
     if not bones:
         raise RigError(f"{armature.name}: no bones are known as its feet; press Find under Character, Bones")
     data, fps = _data(entry), scene_fps(scene)
+    lanes = contact_lanes.read(armature) if entry.corrections.contacts_on else None
+    if lanes is not None:
+        return [
+            (math.ceil(max(start, entry.first)), math.ceil(min(end, entry.last + 1)) - 1, name, bones[name])
+            for lane, (name, _, _) in zip(LANES, _POINTS, strict=True)
+            for start, end in lanes.get(lane, ())
+            if name in bones and end - start >= _SHORT_S * fps
+        ]
     frames = data.scene_frames(fps)
     out = []
     for column, (name, _, _) in enumerate(_POINTS):
@@ -127,16 +137,27 @@ def _foot_bones(armature: bpy.types.Object) -> dict[str, str]:
 def _slide(
     scene: bpy.types.Scene, armature: bpy.types.Object, bone: str, start: int, end: int, *, name: str
 ) -> Place | None:
-    """Where the head of a bone is furthest along the ground from where it came down, if it slides."""
-    frames = np.unique(np.linspace(start, end, _SAMPLES).round().astype(int))
-    places = np.array([_head(scene, armature, bone, int(frame)) for frame in frames])
-    away = np.linalg.norm(places[:, :2] - places[0, :2], axis=1)
-    worst = int(np.argmax(away))
-    if away[worst] <= scene.rotocap.see.slide:
+    """Where the head of a bone moves most along the ground although it should stand, if it slides."""
+    low, high, moved = _fastest(scene, armature, bone, start, end)
+    if moved <= scene.rotocap.see.slide:
         return None
-    steps = np.linalg.norm(np.diff(places[:, :2], axis=0), axis=1)
-    text = f"{name} slides by {100.0 * away[worst]:.0f} cm in frames {start} to {end}"
-    return Place(int(frames[int(np.argmax(steps)) + 1]), text)
+    while high - low > 2:
+        low, high, _ = _fastest(scene, armature, bone, low, high)
+    return Place(high, f"{name} slides by {100.0 * moved:.0f} cm in frames {start} to {end}")
+
+
+def _fastest(
+    scene: bpy.types.Scene, armature: bpy.types.Object, bone: str, start: int, end: int
+) -> tuple[int, int, float]:
+    """The two frames, of a few in a range, between which a bone's head moves most along the ground.
+
+    And how far it comes at most from where it was at the start.
+    """
+    frames = np.unique(np.linspace(start, end, _SAMPLES).round().astype(int))
+    places = np.array([_head(scene, armature, bone, int(frame)) for frame in frames])[:, :2]
+    away = np.linalg.norm(places - places[0], axis=1)
+    step = int(np.argmax(np.linalg.norm(np.diff(places, axis=0), axis=1)))
+    return int(frames[step]), int(frames[step + 1]), float(away.max())
 
 
 def _head(scene: bpy.types.Scene, armature: bpy.types.Object, bone: str, frame: int) -> NDArray[np.float64]:

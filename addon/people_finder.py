@@ -40,11 +40,12 @@ class Layout:
     size: tuple[int, int]  # of the video's picture
 
     @classmethod
-    def fitted(cls, size: tuple[int, int], region: tuple[float, float], *, margin: float = 0.06) -> Layout:
-        """The picture as large as a region (width, height) has room for, in its middle."""
-        room = (1.0 - 2.0 * margin) * np.array(region)
-        scale = float(min(room / np.array(size)))
-        left, bottom = 0.5 * (np.array(region) - scale * np.array(size))
+    def fitted(cls, size: tuple[int, int], room: Box, *, margin: float = 0.05) -> Layout:
+        """The picture as large as there is room for (left, bottom, right, top), in its middle."""
+        left, bottom, right, top = room
+        free = np.array([max(right - left, 1.0), max(top - bottom, 1.0)])
+        scale = float(min((1.0 - 2.0 * margin) * free / np.array(size)))
+        left, bottom = np.array([left, bottom]) + 0.5 * (free - scale * np.array(size))
         return cls(float(left), float(bottom), scale, size)
 
     def rectangle(self) -> Box:

@@ -15,7 +15,7 @@ from bpy.app.handlers import persistent
 from ..inference import take_people
 from ..inference.errors import RotocapError, TakeError
 from ..inference.take import PersonRecord, Take
-from . import captured, performance_motion, performances, scene_from_take, tracks
+from . import captured, correct_apply, performance_motion, performances, rig_ready, scene_from_take, tracks
 from .blender_versions import copy_active_action, copy_strip_action
 from .performance_properties import RotocapPerformance
 from .scene_from_take import Person
@@ -42,6 +42,7 @@ def merge(scene: bpy.types.Scene, kept: RotocapPerformance, other: RotocapPerfor
         raise TakeError(
             f"{kept.name} and {other.name} are from different takes; choose two people of one video"
         )
+    _require_playable(kept)
     take = Take.open(performances.folder_of(kept))
     new, record = take_people.merge(take, kept.person, other.person)
     kept_name = kept.name  # entries move in memory when the list gets shorter
@@ -65,6 +66,7 @@ def split(scene: bpy.types.Scene, entry: RotocapPerformance) -> list[str]:
             f"{entry.name} is seen in frames {math.ceil(frames[0])} to {math.floor(frames[-1])}; "
             "go to a frame in between to split there"
         )
+    _require_playable(entry)
     take = Take.open(performances.folder_of(entry))
     name = performances.free_name(scene, entry.name)
     new, first, second = take_people.split_at(take, entry.person, int(data.frame[later][0]), name=name)
@@ -124,6 +126,8 @@ def delete(scene: bpy.types.Scene, entry: RotocapPerformance, *, from_take: bool
         take = Take.open(performances.folder_of(entry))
         _changed(scene, entry.take, take, take_people.remove(take, entry.person))
     if entry.armature is not None and performances.is_ours(entry):
+        if bpy.context.mode != "OBJECT":  # Blender does not survive it well if what is posed goes away
+            bpy.ops.object.mode_set(mode="OBJECT")
         for thing in (*performances.bodies_of(entry), entry.armature):
             _remove(thing)
     elif entry.armature is not None:
@@ -141,6 +145,7 @@ def enable() -> None:
     """Follow undo and redo from now on."""
     for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         handlers.append(follow_undo)
+    bpy.app.handlers.load_post.append(_forget)
 
 
 def disable() -> None:
@@ -148,6 +153,14 @@ def disable() -> None:
     for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         if follow_undo in handlers:
             handlers.remove(follow_undo)
+    if _forget in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_forget)
+    _first_editions.clear()
+
+
+@persistent
+def _forget(*_: object) -> None:
+    """Another file was opened: its undo has nothing to do with what was changed before."""
     _first_editions.clear()
 
 
@@ -181,6 +194,12 @@ def _person(take: Take, record: PersonRecord) -> Person:
     return Person(record.name, record.colour, take.sequence(record), take.path, record.number)
 
 
+def play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, number: int) -> list[str]:
+    """Let a performance's armature play what a person's file says now. Returns notes for the animator."""
+    _require_playable(entry)
+    return _play(scene, entry, take, take_people.person(take, number))
+
+
 def _play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, record: PersonRecord) -> list[str]:
     """Let a performance's armature play a person of the take, in place of what it played before."""
     sequence = take.sequence(record)
@@ -192,13 +211,27 @@ def _play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, record:
         return []
     if performances.is_ours(entry):
         scene_from_take.mark_gaps(scene, entry.name, timeline)
-        return performance_motion.write(entry.armature, sequence, timeline, name=entry.name)
+        try:
+            return correct_apply.refresh(scene, entry)
+        except RotocapError as error:  # what was put right does not fit the person any more
+            entry.corrections.stale = True
+            notes = performance_motion.write(entry.armature, sequence, timeline, name=entry.name)
+            return [*notes, f"{entry.name}: without its corrections: {error}"]
     from .apply_take import apply_to
     from .retarget import settings_of
 
     return apply_to(
         scene, entry.armature, take, [_person(take, record)], settings=settings_of(scene), source=entry.source
     ).warnings
+
+
+def _require_playable(entry: RotocapPerformance) -> None:
+    """RigError if another motion could not be put on a performance's armature."""
+    if entry.armature is None:
+        return
+    rig_ready.require(entry.armature)
+    ours = performances.is_ours(entry)
+    tracks.require_replaceable(entry.armature, performance_motion.MOTION if ours else entry.source)
 
 
 def _parent_of(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Collection:

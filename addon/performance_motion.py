@@ -11,7 +11,7 @@ import bpy
 
 from ..inference.sequence import SmplxSequence
 from ..retarget.timeline import Timeline
-from . import body, doubt_keys, motion
+from . import body, doubt_keys, face_shapes, motion
 
 # What our Actions on such an armature are made from, see `tracks.play`: each plays one person.
 MOTION = "performance"
@@ -30,11 +30,14 @@ def write(
 
     lanes: when which point of a foot is held on the floor; None: nothing is held.
     """
-    notes = motion.write_motion(rig, sequence, timeline, name=name, source=MOTION, lanes=lanes)
     mesh = body_of(rig)
+    face = face_shapes.map_of(mesh)
+    # Shape keys open the mouth and turn the eyes better than bones do, and must not do it a second time.
+    bones = sequence if face is None else face_shapes.without_bones(sequence, [face])
+    notes = motion.write_motion(rig, bones, timeline, name=name, source=MOTION, lanes=lanes)
     if mesh is not None:
-        if mesh.data.shape_keys is not None:
-            body.write_face(mesh, sequence, timeline, name=f"{name} face", source=_FACE)
+        if face is not None:
+            face_shapes.write(mesh, face, sequence, timeline, name=f"{name} face", source=_FACE)
         body.write_presence(mesh, timeline, name=f"{name} presence", source=_PRESENCE)
     doubt_keys.write(rig, sequence, timeline, name=f"{name} doubt")
     return notes

@@ -58,7 +58,7 @@ class RotocapPerformance(bpy.types.PropertyGroup):
     colour: bpy.props.FloatVectorProperty(
         name="Colour",
         description="The colour of this person's body, points and skeleton",
-        subtype="COLOR",
+        subtype="COLOR_GAMMA",
         size=3,
         min=0.0,
         max=1.0,

@@ -13,6 +13,7 @@ import numpy as np
 from ..inference.errors import RotocapError
 from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import BODY_JOINT_COUNT
+from . import body
 from .performance_properties import RotocapPerformance
 
 CAMERA_TAKE = "rotocap_take"  # custom property of a camera: the take whose video is behind it
@@ -196,7 +197,7 @@ def coloured(entry: RotocapPerformance) -> None:
     """Give the body that was made for a performance its colour."""
     if _filling or not is_ours(entry):
         return
-    colour = (*entry.colour, 1.0)
+    colour = (*body.linear(entry.colour), 1.0)
     for material in (slot.material for mesh in bodies_of(entry) for slot in mesh.material_slots):
         if material is None or material.library is not None:
             continue

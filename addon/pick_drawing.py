@@ -13,7 +13,7 @@ from .people_finder import Box, Found, Layout
 
 _DIM = (0.0, 0.0, 0.0, 0.7)
 _BOX, _UNDER = (1.0, 1.0, 1.0, 0.85), (1.0, 0.6, 0.1, 1.0)
-_HINT = "Click on the person to capture. Esc: cancel"
+_HINT = "Click on the person to capture. Somebody has no box? Esc, and try another frame"
 
 
 class PickDrawing:
@@ -27,9 +27,9 @@ class PickDrawing:
         self.under: int | None = None  # the box under the mouse
         self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
 
-    def show(self, found: Found, region: bpy.types.Region) -> None:
+    def show(self, found: Found, area: bpy.types.Area) -> None:
         self._found = found
-        self.layout = Layout.fitted(found.size, (region.width, region.height))
+        self.layout = Layout.fitted(found.size, _room(area))
 
     def close(self) -> None:
         if self._handle is not None:
@@ -47,7 +47,7 @@ class PickDrawing:
             _text("Looking for people…", 0.5 * region.width, 0.5 * region.height)
             gpu.state.blend_set("NONE")
             return
-        self.layout = Layout.fitted(self._found.size, (region.width, region.height))
+        self.layout = Layout.fitted(self._found.size, _room(context.area))
         if self._texture is None:
             self._texture = _texture(self._found.picture)
         _image(self._texture, self.layout.rectangle())
@@ -58,10 +58,33 @@ class PickDrawing:
         gpu.state.blend_set("NONE")
 
 
+def _room(area: bpy.types.Area) -> Box:
+    """Left, bottom, right and top of what no toolbar and no sidebar covers, in the window region."""
+    window = next(region for region in area.regions if region.type == "WINDOW")
+    left, bottom, right, top = 0.0, 0.0, float(window.width), float(window.height)
+    for region in area.regions:
+        x, y = region.x - window.x, region.y - window.y
+        if region.width <= 1 or region.height <= 1:
+            continue  # hidden
+        if region.type == "TOOLS":
+            left = max(left, x + region.width)
+        elif region.type == "UI":
+            right = min(right, x)
+        elif region.type in ("HEADER", "TOOL_HEADER") and y > 0.5 * window.height:
+            top = min(top, y)
+        elif region.type in ("HEADER", "ASSET_SHELF", "ASSET_SHELF_HEADER"):
+            bottom = max(bottom, y + region.height)
+    return (
+        (left, bottom, right, top) if right > left and top > bottom else (0, 0, window.width, window.height)
+    )
+
+
 def _texture(picture: np.ndarray) -> gpu.types.GPUTexture:
     height, width = picture.shape[:2]
     pixels = np.ones((height, width, 4), np.float32)
-    pixels[..., :3] = picture / np.float32(255.0)
+    # The shader takes light, the picture has what a screen is told.
+    shown = picture / np.float32(255.0)
+    pixels[..., :3] = np.where(shown > 0.04045, ((shown + 0.055) / 1.055) ** 2.4, shown / 12.92)
     data = gpu.types.Buffer("FLOAT", height * width * 4, pixels.ravel())
     return gpu.types.GPUTexture((width, height), format="RGBA32F", data=data)
 

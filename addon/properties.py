@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from .footage_properties import RotocapFootage
 from .performance_properties import RotocapPerformance, RotocapTakeEdition, selected
 from .queue_properties import RotocapQueued
 from .retarget_properties import RotocapRetargetSettings
@@ -33,6 +34,9 @@ class RotocapSettings(bpy.types.PropertyGroup):
         name="Video",
         description="The video to capture from",
         subtype="FILE_PATH",
+    )
+    footage: bpy.props.PointerProperty(
+        type=RotocapFootage, name="Footage", description="The clip and the camera of the video"
     )
     take: bpy.props.StringProperty(
         name="Take",

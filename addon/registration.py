@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..operators.apply_face import ROTOCAP_OT_apply_face
 from ..operators.apply_new_armature import ROTOCAP_OT_apply_new_armature
 from ..operators.apply_to_armature import ROTOCAP_OT_apply_to_armature
 from ..operators.bone_map import (
@@ -20,13 +21,41 @@ from ..operators.capture import (
     ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
 )
+from ..operators.correct_again import ROTOCAP_OT_capture_again, ROTOCAP_OT_take_from_person
+from ..operators.correct_clean import (
+    ROTOCAP_OT_add_step,
+    ROTOCAP_OT_move_step,
+    ROTOCAP_OT_remove_step,
+    ROTOCAP_OT_step_frame,
+)
+from ..operators.correct_contacts import (
+    ROTOCAP_OT_make_lanes,
+    ROTOCAP_OT_put_down,
+    ROTOCAP_OT_remove_lanes,
+)
+from ..operators.correct_layers import ROTOCAP_OT_toggle_edits, ROTOCAP_OT_toggle_layer
+from ..operators.correct_points import (
+    ROTOCAP_OT_drag_point,
+    ROTOCAP_OT_remove_point,
+    ROTOCAP_OT_update_motion,
+)
+from ..operators.correct_pose import (
+    ROTOCAP_OT_correct_pose,
+    ROTOCAP_OT_remove_edit,
+    ROTOCAP_OT_reshape_edits,
+)
 from ..operators.export_motion import ROTOCAP_OT_export_motion
+from ..operators.find_video import ROTOCAP_OT_find_video
 from ..operators.go_to_doubt import ROTOCAP_OT_go_to_doubt
 from ..operators.go_to_frame import ROTOCAP_OT_go_to_frame
 from ..operators.go_to_slide import ROTOCAP_OT_go_to_slide
 from ..operators.help import ROTOCAP_OT_open_help, ROTOCAP_OT_open_preferences
 from ..operators.import_motion import ROTOCAP_OT_import_motion
-from ..operators.import_video import ROTOCAP_OT_import_video
+from ..operators.import_video import (
+    ROTOCAP_FH_video,
+    ROTOCAP_OT_import_video,
+    ROTOCAP_OT_use_movie_clip,
+)
 from ..operators.models_download import (
     ROTOCAP_OT_cancel_model_download,
     ROTOCAP_OT_check_device,
@@ -48,12 +77,24 @@ from ..operators.queue import (
     ROTOCAP_OT_queue_use,
 )
 from ..operators.side_by_side import ROTOCAP_OT_side_by_side
+from ..panels import video as video_menus
 from ..panels.capture import (
     ROTOCAP_PT_capture,
     ROTOCAP_PT_capture_more,
     ROTOCAP_PT_queue,
     ROTOCAP_UL_queue,
 )
+from ..panels.correct import (
+    ROTOCAP_PT_clean_up,
+    ROTOCAP_PT_contacts,
+    ROTOCAP_PT_correct,
+    ROTOCAP_PT_edits,
+    ROTOCAP_PT_points,
+    ROTOCAP_UL_edits,
+    ROTOCAP_UL_points,
+    ROTOCAP_UL_steps,
+)
+from ..panels.face import ROTOCAP_PT_face
 from ..panels.help import ROTOCAP_PT_help, ROTOCAP_PT_quick_start
 from ..panels.performances import ROTOCAP_PT_performances, ROTOCAP_UL_performances
 from ..panels.retarget import (
@@ -65,10 +106,22 @@ from ..panels.retarget import (
     ROTOCAP_UL_bone_map,
 )
 from ..panels.see import ROTOCAP_PT_see
-from ..panels.sidebar import ROTOCAP_PT_apply, ROTOCAP_PT_video
-from . import capture_session, device_check, models, overlay, performance_edits
+from ..panels.sidebar import ROTOCAP_PT_apply
+from ..panels.video import ROTOCAP_PT_video
+from . import (
+    capture_queue,
+    capture_session,
+    correct_task,
+    correct_watch,
+    device_check,
+    footage,
+    models,
+    overlay,
+    performance_edits,
+)
 from .correct_properties import RotocapCleanStep, RotocapCorrections, RotocapPin
 from .edits_properties import RotocapEdit, RotocapEdits
+from .footage_properties import RotocapFootage
 from .performance_properties import RotocapPerformance, RotocapTakeEdition
 from .preferences import RotocapPreferences
 from .properties import RotocapSettings
@@ -90,8 +143,12 @@ CLASSES: tuple[type, ...] = (
     RotocapTakeEdition,
     RotocapSee,
     RotocapQueued,
+    RotocapFootage,
     RotocapSettings,
     ROTOCAP_OT_import_video,
+    ROTOCAP_OT_use_movie_clip,
+    ROTOCAP_OT_find_video,
+    ROTOCAP_FH_video,
     ROTOCAP_OT_import_motion,
     ROTOCAP_OT_export_motion,
     ROTOCAP_OT_capture,
@@ -105,6 +162,7 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_queue_run,
     ROTOCAP_OT_apply_new_armature,
     ROTOCAP_OT_apply_to_armature,
+    ROTOCAP_OT_apply_face,
     ROTOCAP_OT_find_bone_map,
     ROTOCAP_OT_load_bone_map,
     ROTOCAP_OT_save_bone_map,
@@ -116,6 +174,23 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_performance_merge,
     ROTOCAP_OT_performance_split,
     ROTOCAP_OT_side_by_side,
+    ROTOCAP_OT_toggle_layer,
+    ROTOCAP_OT_toggle_edits,
+    ROTOCAP_OT_update_motion,
+    ROTOCAP_OT_correct_pose,
+    ROTOCAP_OT_remove_edit,
+    ROTOCAP_OT_reshape_edits,
+    ROTOCAP_OT_add_step,
+    ROTOCAP_OT_remove_step,
+    ROTOCAP_OT_move_step,
+    ROTOCAP_OT_step_frame,
+    ROTOCAP_OT_make_lanes,
+    ROTOCAP_OT_remove_lanes,
+    ROTOCAP_OT_put_down,
+    ROTOCAP_OT_drag_point,
+    ROTOCAP_OT_remove_point,
+    ROTOCAP_OT_capture_again,
+    ROTOCAP_OT_take_from_person,
     ROTOCAP_OT_open_help,
     ROTOCAP_OT_open_preferences,
     ROTOCAP_OT_download_model,
@@ -136,10 +211,19 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_PT_apply,
     ROTOCAP_PT_performances,
     ROTOCAP_PT_see,
+    ROTOCAP_UL_steps,
+    ROTOCAP_UL_edits,
+    ROTOCAP_UL_points,
+    ROTOCAP_PT_correct,
+    ROTOCAP_PT_edits,
+    ROTOCAP_PT_contacts,
+    ROTOCAP_PT_clean_up,
+    ROTOCAP_PT_points,
     ROTOCAP_PT_character,
     ROTOCAP_PT_bone_map,
     ROTOCAP_PT_transfer,
     ROTOCAP_PT_certificate,
+    ROTOCAP_PT_face,
     ROTOCAP_PT_help,
 )
 
@@ -149,15 +233,24 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.rotocap = bpy.props.PointerProperty(type=RotocapSettings)
     bpy.types.Object.rotocap = bpy.props.PointerProperty(type=RotocapRig, override={"LIBRARY_OVERRIDABLE"})
+    footage.enable()
+    video_menus.enable()
     capture_session.enable()
+    capture_queue.enable()
     overlay.enable()
     performance_edits.enable()
+    correct_watch.enable()
 
 
 def unregister() -> None:
+    correct_watch.disable()
+    correct_task.stop()
     performance_edits.disable()
     overlay.disable()
+    capture_queue.disable()
     capture_session.disable()
+    video_menus.disable()
+    footage.disable()
     models.stop()
     device_check.stop()
     del bpy.types.Object.rotocap

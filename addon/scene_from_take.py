@@ -99,9 +99,10 @@ def match_rate(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps_base = 1.0 if abs(fps - whole) < 1e-3 else max(whole, 1) / fps
 
 
-def match_scene(scene: bpy.types.Scene, footage: Footage) -> None:
-    """Give the scene the video's frame rate and picture size."""
-    match_rate(scene, footage.fps)
+def match_scene(scene: bpy.types.Scene, footage: Footage, *, rate: bool = True) -> None:
+    """Give the scene the video's picture size, and its frame rate unless the animator wants their own."""
+    if rate:
+        match_rate(scene, footage.fps)
     scene.render.resolution_x, scene.render.resolution_y = footage.size
     scene.render.resolution_percentage = 100
     scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
@@ -123,7 +124,7 @@ def add_people(
     report = ApplyReport()
     fresh = not bpy.data.actions
     if fresh and footage is not None:
-        match_scene(scene, footage)
+        match_scene(scene, footage, rate=scene.rotocap.footage.match_rate)
     elif fresh:
         match_rate(scene, people[0].sequence.mocap_frame_rate)
     timelines = [timeline_of(scene, person.sequence) for person in people]
@@ -144,16 +145,31 @@ def add_people(
         report.keys += len(timeline) * (55 * 4 + 3)
     if footage is not None:
         view = camera.new_camera(
-            f"{title} camera", people[0].sequence, timelines[0], collection, size=footage.size
+            f"{title} camera",
+            people[0].sequence,
+            timelines[0],
+            collection,
+            size=footage.size,
+            kept=_import_camera(scene, footage),
         )
         report.camera = view.name
         if people[0].take is not None:
             view[performances.CAMERA_TAKE] = str(people[0].take)
         if fresh or scene.camera is None:
             scene.camera = view
-        _show_video(scene, view, footage, report)
+        show_video(scene, view, footage, report)
     set_frame_range(scene, timelines, report, grow=not fresh)
     return report
+
+
+def _import_camera(scene: bpy.types.Scene, footage: Footage) -> bpy.types.Object | None:
+    """The camera that was made with the import of this video, once, if the animator left it as it was."""
+    kept = scene.rotocap.footage.camera
+    same = Path(bpy.path.abspath(scene.rotocap.video)) == footage.path
+    if kept is None or not same or kept.name not in scene.objects or not camera.is_untouched(kept):
+        return None
+    scene.rotocap.footage.camera = None
+    return kept
 
 
 def timeline_of(scene: bpy.types.Scene, sequence: SmplxSequence, *, subframes: bool = False) -> Timeline:
@@ -179,9 +195,8 @@ def _marker(scene: bpy.types.Scene, text: str, frame: int) -> None:
         scene.timeline_markers.new(text, frame=frame)
 
 
-def _show_video(
-    scene: bpy.types.Scene, view: bpy.types.Object, footage: Footage, report: ApplyReport
-) -> None:
+def show_video(scene: bpy.types.Scene, view: bpy.types.Object, footage: Footage, report: ApplyReport) -> None:
+    """The video behind everything that a camera sees; a missing one is noted in the report."""
     if not footage.path.is_file():
         report.warnings.append(
             f"{footage.path}: the video is not there any more, so there is no picture behind the body; "

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import bpy
-from mathutils import Quaternion
+from mathutils import Quaternion, Vector
 
 _FROM_THE_SIDE = (0.78, 0.42, 0.22, 0.40)  # a little from above, from the front left
+_DISTANCE, _ASIDE = 5.0, 0.9  # metres from the body, and of the view's middle to its right
 
 
 def second_view(context: bpy.types.Context) -> bpy.types.Area | None:
-    """The viewport beside this one that shows the body alone, if there is one."""
+    """Another viewport right beside this one, if there is one."""
     here = context.area
     if here is None:
         return None
@@ -23,27 +24,43 @@ def second_view(context: bpy.types.Context) -> bpy.types.Area | None:
 
 
 def split(context: bpy.types.Context, target: bpy.types.Object | None) -> None:
-    """This viewport keeps the camera's view; a new one right of it looks at `target` from the side."""
+    """A new viewport shows the video through the camera; this one, with its buttons, `target`."""
     here = context.area
     before = {area.as_pointer() for area in context.screen.areas}
     region = next(region for region in here.regions if region.type == "WINDOW")
     with context.temp_override(area=here, region=region):
         bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
     (new,) = [area for area in context.screen.areas if area.as_pointer() not in before]
-    left, right = sorted((here, new), key=lambda area: area.x)
+    video, body = new.spaces.active, here.spaces.active
+    video.show_region_ui = False
     if context.scene.camera is not None:
-        left.spaces.active.region_3d.view_perspective = "CAMERA"
-    space = right.spaces.active
-    space.region_3d.view_perspective = "PERSP"
-    space.region_3d.view_rotation = Quaternion(_FROM_THE_SIDE)
-    space.show_region_ui = left is not here and space.show_region_ui
+        video.region_3d.view_perspective = "CAMERA"
+    body.region_3d.view_perspective = "PERSP"
+    body.region_3d.view_rotation = Quaternion(_FROM_THE_SIDE)
     if target is not None:
         middle = target.matrix_world @ target.pose.bones[0].head if target.pose.bones else target.location
-        space.region_3d.view_location = middle
-        space.region_3d.view_distance = 4.0
+        # Right of the body lies the sidebar: the body belongs in the middle of what is left.
+        to_right = body.region_3d.view_rotation @ Vector((_ASIDE if body.show_region_ui else 0.0, 0.0, 0.0))
+        body.region_3d.view_location = middle + to_right
+        body.region_3d.view_distance = _DISTANCE
+    window, screen = context.window, context.screen
+
+    def fill() -> None:
+        """The video as large as the viewport allows: only after a redraw does the new area know its size."""
+        if new.as_pointer() not in {area.as_pointer() for area in screen.areas}:
+            return
+        canvas = next(region for region in new.regions if region.type == "WINDOW")
+        with bpy.context.temp_override(window=window, screen=screen, area=new, region=canvas):
+            if bpy.ops.view3d.view_center_camera.poll():
+                bpy.ops.view3d.view_center_camera()
+
+    bpy.app.timers.register(fill, first_interval=0.1)
 
 
 def join(context: bpy.types.Context, area: bpy.types.Area) -> None:
-    """Close the second viewport; this one takes its room."""
+    """Close the second viewport; this one takes its room and shows the video again."""
+    here = context.area.spaces.active
     with context.temp_override(area=area):
         bpy.ops.screen.area_close()
+    if context.scene.camera is not None:
+        here.region_3d.view_perspective = "CAMERA"

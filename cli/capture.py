@@ -66,6 +66,13 @@ def add_to(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "--fov", metavar="DEG", type=float, help="angle of view along the picture's longer side, in degrees"
     )
     lens.add_argument("--focal-px", metavar="PX", type=float, help="focal length in pixels")
+    lens.add_argument(
+        "--camera", metavar="FILE.npz", type=Path, help="a camera that moves, and its lens, see docs/cli.md"
+    )
+    command.add_argument(
+        "--face-landmarker", metavar="FOLDER", type=Path,
+        help="folder of Google's face_landmarker as two ONNX files, to read expressions with",
+    )  # fmt: skip
     command.add_argument(
         "--threads", metavar="N", type=count, default=2, help="processor threads for the networks (default 2)"
     )
@@ -106,6 +113,8 @@ def run(options: argparse.Namespace) -> int:
                 people=options.people,
                 focal_px=options.focal_px,
                 fov_deg=options.fov,
+                camera_path=options.camera,
+                face_landmarker=options.face_landmarker,
                 height_m=options.height,
                 threads=options.threads,
                 device=options.device,

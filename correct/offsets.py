@@ -68,8 +68,7 @@ def shorter_arc(quaternions: Array) -> Array:
 def difference(kind: str, below: Array, posed: Array) -> Array:
     """What a layer that combines has to hold (C,) so that `below` (C,) becomes `posed`, as Blender combines.
 
-    kind: rotation_quaternion multiplies on the right, scale multiplies, all else adds; the angle and
-    axis of rotation_axis_angle count from its rest (0, 0, 1, 0).
+    kind: rotation_quaternion multiplies on the right, scale multiplies, all else adds, number by number.
     """
     if kind == "rotation_quaternion":
         w, *xyz = below / np.linalg.norm(below)
@@ -90,7 +89,7 @@ def neutral(kind: str) -> Array:
     return np.array(
         {
             "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
-            "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
+            "rotation_axis_angle": (0.0, 0.0, 0.0, 0.0),
             "scale": (1.0, 1.0, 1.0),
         }.get(kind, (0.0, 0.0, 0.0))
     )

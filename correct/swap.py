@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Left and right exchanged over a range, where the capture took one for the other.
 
-Not a mirror image: the left leg goes where the right one was, on its own hip, with its knee
-where the other knee was. Exchanging the body also turns the trunk about, since the one
-whose left hip is where the right one was faces the other way; the head, which a face
-tells apart, stays as it is.
+Limbs alone: the left leg goes where the right one was, on its own hip, with its knee where the
+other knee was. The whole body: seen from the camera, a body and its mirror image in depth have
+their joints in the same places of the picture, with left for right. So a body that was taken
+for the one that looks this way becomes the one that looks the other way, every limb where
+the picture shows it, and every joint bent as it was, on the other side.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from numpy.typing import NDArray
 from ..inference.errors import SequenceError
 from ..inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
 from ..inference.sequence import SmplxSequence
-from ..inference.skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, MIRROR, PARENTS
+from ..inference.skeleton import INDEX, JOINT_COUNT, MIRROR, PARENTS
 from .rows import with_motion
 
 Array = NDArray[np.float64]
 
 WHAT = ("legs", "arms", "body")
-_ABOUT = np.diag([-1.0, 1.0, -1.0])  # half a turn about the vertical
 _HINGE = {
     # From one side's rest to the other's, so that the bone points as the other did and bends the same way.
     "leg": np.eye(3),
     "arm": np.diag([-1.0, -1.0, 1.0]),
 }
 _CHAINS = {"leg": ("hip", "knee", "ankle", "foot"), "arm": ("shoulder", "elbow", "wrist", None)}
+_LEVEL = np.array([1.0, 0.0, 1.0])
 _MIRRORED = np.array([1.0, -1.0, -1.0])  # of an axis-angle vector, by a mirror across the body's middle
 
 
@@ -40,15 +41,13 @@ def swapped(sequence: SmplxSequence, *, what: str, rows: slice) -> SmplxSequence
     rest = sequence.rest_joints.astype(np.float64)
     pelvis = rest[0] + sequence.trans[rows].astype(np.float64)
     here = poses[rows]
-    local = matrix_from_axis_angle(here)
-    joints, world = forward(local, pelvis, rest)
-    new = local.copy()
     if what == "body":
-        new = _turned_about(new, world)
-    for kind in ("leg", "arm"):
-        if what in (f"{kind}s", "body"):
-            _exchange(new, joints, world, here, pelvis, rest, kind)
-    poses[rows] = axis_angle_from_matrix(new)
+        poses[rows] = _in_depth(sequence, rows, here, pelvis)
+    else:
+        local = matrix_from_axis_angle(here)
+        joints, world = forward(local, pelvis, rest)
+        _exchange(local, joints, world, here, rest, what.removesuffix("s"))
+        poses[rows] = axis_angle_from_matrix(local)
     contact = np.array(sequence.contact)
     if what != "arms":
         contact[rows] = contact[rows][:, [2, 3, 0, 1]]
@@ -68,39 +67,35 @@ def _order(what: str) -> list[int]:
     return order
 
 
-def _turned_about(local: Array, world: Array) -> Array:
-    """The trunk faces the other way, where it is and as bent as it was; neck and head stay in the room."""
-    out = local.copy()
-    trunk = [INDEX[name] for name in ("spine1", "spine2", "spine3")]
-    out[:, 0] = local[:, 0] @ _ABOUT
-    for joint in trunk:
-        out[:, joint] = _ABOUT @ local[:, joint] @ _ABOUT
-    for side, other in (("left", "right"), ("right", "left")):
-        # The collar that was the other one: half a turn takes one side's to the other's.
-        mine, theirs = INDEX[f"{side}_collar"], INDEX[f"{other}_collar"]
-        out[:, mine] = _ABOUT @ local[:, theirs] @ _ABOUT
-    neck = INDEX["neck"]
-    chest = world[:, INDEX["spine3"]] @ _ABOUT
-    out[:, neck] = np.swapaxes(chest, -1, -2) @ world[:, neck]
-    return out
+def _in_depth(sequence: SmplxSequence, rows: slice, poses: Array, pelvis: Array) -> Array:
+    """Poses (n, 55, 3) of the mirror image about an upright plane through the pelvis, across the view."""
+    camera = np.asarray(sequence.world_from_camera, dtype=np.float64)
+    camera = camera[rows] if camera.ndim == 3 else np.broadcast_to(camera, (len(poses), 4, 4))
+    away = (pelvis - camera[:, :3, 3]) * _LEVEL
+    # Seen from straight above, the way the picture's top points is as good as any.
+    overhead = np.linalg.norm(away, axis=-1, keepdims=True) < 1e-3
+    away = np.where(overhead, -camera[:, :3, 1] * _LEVEL, away)
+    away /= np.maximum(np.linalg.norm(away, axis=-1, keepdims=True), 1e-9)
+    mirror = np.eye(3) - 2.0 * away[:, :, None] * away[:, None, :]
+    out = poses[:, list(MIRROR)] * _MIRRORED
+    root = matrix_from_axis_angle(poses[:, 0])
+    out[:, 0] = axis_angle_from_matrix(mirror @ root @ np.diag([-1.0, 1.0, 1.0]))
+    return np.asarray(out)
 
 
-def _exchange(
-    new: Array, joints: Array, world: Array, poses: Array, pelvis: Array, rest: Array, kind: str
-) -> None:
+def _exchange(new: Array, joints: Array, world: Array, poses: Array, rest: Array, kind: str) -> None:
     """Bring both limbs of a kind to where the other one was; `new` (n, 55, 3, 3) is changed."""
-    placed, turned = forward(new[:, :BODY_JOINT_COUNT], pelvis, rest)
     names = _CHAINS[kind]
     for side, other in (("left", "right"), ("right", "left")):
         upper, middle, end = (INDEX[f"{side}_{name}"] for name in names[:3])
         theirs = [INDEX[f"{other}_{name}"] for name in names[:3]]
-        root = placed[:, upper]
+        root = joints[:, upper]
         knee = _bent(root, joints[:, theirs[1]], joints[:, theirs[2]], _lengths(rest, upper, middle, end))
         turn_upper = _pointing(world[:, theirs[0]] @ _HINGE[kind], rest[middle] - rest[upper], knee[0] - root)
         turn_lower = _pointing(
             world[:, theirs[1]] @ _HINGE[kind], rest[end] - rest[middle], knee[1] - knee[0]
         )
-        parent = turned[:, PARENTS[upper]]
+        parent = world[:, PARENTS[upper]]
         new[:, upper] = np.swapaxes(parent, -1, -2) @ turn_upper
         new[:, middle] = np.swapaxes(turn_upper, -1, -2) @ turn_lower
         # Foot, toes, hand and fingers stand to the limb as the other's did, mirrored.

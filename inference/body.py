@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .errors import ModelError
 from .kinematics import forward_poses
-from .skeleton import DATA, JOINT_COUNT, MIRROR, PARENTS
+from .skeleton import DATA, INDEX, JOINT_COUNT, MIRROR, PARENTS
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,10 +75,13 @@ class FreeBody:
 
         poses (55, 3) or (165,) axis-angle, trans (3,) as in `SmplxSequence`, rest_joints
         (55, 3), arkit (52,) face coefficients; those that are NaN count as 0.
+        Where any of them is known, the shapes move jaw and eyes, not the joints.
         """
-        joints, world = forward_poses(
-            np.asarray(poses, dtype=np.float64).reshape(1, -1), np.reshape(trans, (1, 3)), rest_joints
-        )
+        turns = np.array(poses, dtype=np.float64).reshape(1, -1, 3)
+        if arkit is not None and np.isfinite(arkit).any():
+            # The shapes open the mouth and turn the eyes, better than the joints, which would do it again.
+            turns[:, [INDEX["jaw"], INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]] = 0.0
+        joints, world = forward_poses(turns.reshape(1, -1), np.reshape(trans, (1, 3)), rest_joints)
         rest = self.shaped(rest_joints)
         if arkit is not None:
             coefficients = np.nan_to_num(np.asarray(arkit, dtype=np.float64))

@@ -7,11 +7,12 @@ camera.npz
     camera_K           (3, 3)     pinhole intrinsics of the upright picture, pixels
     lens               name of the distortion's formula, see `undistorted`; "" for none
     lens_k             (M,)       its coefficients
+    placed             ()         whether its frame is the world: +Y up, floor at y = 0, metres
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class CameraPath:
     camera_K: Array  # (3, 3)
     lens: str = ""
     lens_k: Array = field(default_factory=lambda: np.zeros(0))
+    placed: bool = False
 
     def __post_init__(self) -> None:
         count = len(self.time_s)
@@ -70,6 +72,7 @@ class CameraPath:
                 "camera_K": self.camera_K,
                 "lens": np.array(self.lens),
                 "lens_k": self.lens_k,
+                "placed": np.array(self.placed),
             },
         )
 
@@ -83,7 +86,12 @@ class CameraPath:
             raise _unusable(f"{path.name} lacks {', '.join(missing)}")
         values = {name: np.asarray(arrays[name], np.float64) for name in names}
         lens_k = np.asarray(arrays.get("lens_k", np.zeros(0)), np.float64)
-        return cls(**values, lens=str(arrays.get("lens", "")), lens_k=lens_k)
+        return cls(
+            **values,
+            lens=str(arrays.get("lens", "")),
+            lens_k=lens_k,
+            placed=bool(arrays.get("placed", False)),
+        )
 
     @property
     def moves(self) -> bool:
@@ -112,6 +120,26 @@ class CameraPath:
         early = self.time_s[0] - slack - time_s[0]
         late = time_s[-1] - self.time_s[-1] - slack
         return float(max(early, 0.0) + max(late, 0.0))
+
+
+def placed_as(path: CameraPath, time_s: Array, world_from_camera: Array) -> CameraPath:
+    """The whole path in the world of a take that came of it: a part captured again comes out in that world.
+
+    world_from_camera (T, 4, 4) at times (T,): the take's. The similarity between the two is found by least
+    squares, of which there is one.
+    """
+    there = path.at(time_s)
+    turns = world_from_camera[:, :3, :3] @ np.swapaxes(there[:, :3, :3], -1, -2)
+    left, _, right = np.linalg.svd(turns.sum(axis=0))
+    turn = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
+    mine, theirs = world_from_camera[:, :3, 3], there[:, :3, 3] @ turn.T
+    way, other = mine - mine.mean(axis=0), theirs - theirs.mean(axis=0)
+    spread = float((other**2).sum())
+    scale = float((way * other).sum()) / spread if spread > 1e-12 else 1.0
+    out = path.world_from_camera.copy()
+    out[:, :3, :3] = turn @ out[:, :3, :3]
+    out[:, :3, 3] = scale * (out[:, :3, 3] @ turn.T - theirs.mean(axis=0)) + mine.mean(axis=0)
+    return replace(path, world_from_camera=out, placed=True)
 
 
 def undistorted(keypoints: Floats, path: CameraPath) -> NDArray[np.float32]:

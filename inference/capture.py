@@ -20,8 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import chunks, fit, take_lock, world
+from . import chunks, fit, moving_camera, take_lock, world
+from .camera_path import FILE as CAMERA_FILE
+from .camera_path import CameraPath, undistorted
 from .errors import Cancelled, NoPersonError, RotocapError, TakeError, VideoError
+from .fit.world_frame import CameraMotion
 from .lens import camera_of
 from .people import identity, swaps
 from .people.backend import LandmarkBackend
@@ -63,8 +66,10 @@ class CaptureOptions:
     pick: tuple[int, float, float] | None = None  # whom, with picked: a frame, and x, y in it in pixels
     hands: bool = True  # False: hands are not looked for, which is faster
     face: bool = True
+    face_landmarker: Path | None = None  # folder of its two ONNX files, if the user has them
     focal_px: float | None = None
     fov_deg: float | None = None
+    camera_path: Path | None = None  # a camera that moves and its lens, see `camera_path`; None: it stands
     height_m: float | None = None  # stature of the main person
     threads: int = 2
     chunk_frames: int = chunks.FRAMES  # a crash costs this many frames at most
@@ -79,11 +84,16 @@ Watch = Callable[[int, float, Sequence[TrackRow]], None]
 def mediapipe(options: CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]:
     """The embedded networks, and the hashes of their files."""
     # Loading onnxruntime takes a while, and who only reads a take does not need it.
+    from .landmarks import face_landmarker
     from .landmarks.backend import MediapipeBackend
     from .models import hashes
 
-    networks = MediapipeBackend(threads=options.threads, hands=options.hands, face=options.face)
-    return networks, hashes()
+    networks = MediapipeBackend(
+        threads=options.threads, hands=options.hands, face=options.face, landmarker=options.face_landmarker
+    )
+    if options.face_landmarker is None:
+        return networks, hashes()
+    return networks, hashes() | face_landmarker.hashes(options.face_landmarker)
 
 
 def capture(
@@ -106,17 +116,23 @@ def capture(
     """
     _check(options)
     info = probe(options.video)
-    camera_K = camera_of(info, focal_px=options.focal_px, fov_deg=options.fov_deg)
+    path = None if options.camera_path is None else CameraPath.load(options.camera_path)
+    if path is None:
+        camera_K = camera_of(info, focal_px=options.focal_px, fov_deg=options.fov_deg)
+    else:
+        camera_K = path.camera_K
     frames = _range(options, info)
     refuse_foreign(options.out)
     networks, hashes = backend(options)
     with take_lock.writing(options.out):
         take = chunks.checked(_opened(options, info, frames, networks.name, hashes))
+        if path is not None:
+            path.save(take.path / CAMERA_FILE)
         if not take.read_to_end:
             watch = None if preview is None else _watcher(options, camera_K, preview)
             take = _read(take, info, networks, options.chunk_frames, progress, cancelled, abandoned, watch)
         del networks  # the solve of a long take wants their memory
-        return _solve(take, camera_K, progress, abandoned)
+        return _solve(take, camera_K, path, progress, abandoned)
 
 
 def _watcher(
@@ -186,6 +202,7 @@ def _opened(
         focal_px=options.focal_px,
         fov_deg=options.fov_deg,
         height_m=options.height_m,
+        moving_camera=options.camera_path is not None,
     )
     if options.overwrite or _holds_nothing(options.out):
         clear(options.out)
@@ -302,7 +319,11 @@ def _read(
 
 
 def _solve(
-    take: Take, camera_K: NDArray[np.float64], progress: ProgressReport, abandoned: Callable[[], bool]
+    take: Take,
+    camera_K: NDArray[np.float64],
+    path: CameraPath | None,
+    progress: ProgressReport,
+    abandoned: Callable[[], bool],
 ) -> Take:
     """Persons, their motion and the world out of the landmarks."""
 
@@ -330,25 +351,44 @@ def _solve(
     # Who was solved before stays until this is done, but under other settings it is no result yet.
     take = reopened(take, status="incomplete")
     # One person at a time: of a long take only what the world and the files need stays in memory.
-    meter = Meter("fit", sum(len(person) for person in rows), progress)
+    total = sum(len(person) for person in rows)
+    meter = Meter("fit", total if path is None else 2 * total, progress)
     solved: list[_Solved] = []
     done = 0
-    for person in rows:
+
+    def solve(
+        person: NDArray[np.integer[Any]], motion: CameraMotion | None = None, height_m: float | None = None
+    ) -> _Solved:
+        nonlocal done
         check()
-        options = fit.FitOptions(height_m=take.solve.height_m if not solved else None)
-        report = partial(_report, meter, done)
-        solved.append(_solved(take, person, camera_K, options, report, check))
+        if height_m is None and person is rows[0]:
+            height_m = take.solve.height_m
+        options = fit.FitOptions(height_m=height_m)
+        out = _solved(take, person, camera_K, path, motion, options, partial(_report, meter, done), check)
         done += len(person)
+        return out
+
+    warnings = [text for text in take.warnings if not moving_camera.is_warning(text)]
+    if path is None:
+        solved += [solve(person) for person in rows]
+    else:
+        plan = moving_camera.plan([_steps(solve(person), path) for person in rows], path)
+        solved += map(solve, rows, plan.motions, plan.heights_m)
+        warnings += plan.warnings
     meter.update(done, final=True)
 
     meter = Meter("world", 1, progress)
-    world_from_camera = world.world_from_camera([person.result for person in solved])
+    results = [person.result for person in solved]
+    if path is None:
+        cameras = [world.world_from_camera(results)] * len(results)
+    else:
+        cameras = plan.world_from_camera(results)
     meter.update(1, final=True)
 
     # Every chunk was readable. Made anew below; a file that stayed would look like a result.
     for old in take.people:
         (take.path / old.file).unlink(missing_ok=True)
-    take = reopened(take, status="incomplete", people=())
+    take = reopened(take, status="incomplete", people=(), warnings=tuple(warnings))
     meter = Meter("write", len(solved), progress)
     people = []
     for index, someone in enumerate(solved):
@@ -359,7 +399,7 @@ def _solve(
             time_s=someone.time_s,
             keypoints=someone.keypoints,
             camera_K=camera_K,
-            world_from_camera=world_from_camera,
+            world_from_camera=cameras[index],
         )
         name = f"person_{index + 1:02d}"
         sequence.save(take.path / f"{name}.npz")
@@ -392,6 +432,15 @@ class _Solved:
     swaps_repaired: int
 
 
+def _steps(person: _Solved, path: CameraPath) -> moving_camera.Steps:
+    return moving_camera.Steps.of(
+        person.result,
+        time_s=person.time_s,
+        camera=path.at(person.time_s),
+        keypoints=person.keypoints,
+    )
+
+
 def _report(meter: Meter, before: int, done: int, total: int) -> None:
     meter.update(before + done)
 
@@ -400,19 +449,31 @@ def _solved(
     take: Take,
     rows: NDArray[np.integer[Any]],
     camera_K: NDArray[np.float64],
+    path: CameraPath | None,
+    motion: CameraMotion | None,
     options: fit.FitOptions,
     report: Callable[[int, int], None],
     check: Callable[[], None],
 ) -> _Solved:
-    """Left and right put right, and the motion solved, of the person in these rows of the chunks."""
+    """Left and right put right, and the motion solved, of the person in these rows of the chunks.
+
+    motion: how the camera moves, in metres; of `path` without it only how the camera turns is believed.
+    """
     repair = swaps.repair(chunks.landmarks(take.path, rows))
     track = repair.landmarks
+    keypoints = track.keypoints
+    if path is not None:
+        keypoints = undistorted(keypoints, path)
+        motion = motion or moving_camera.turning(path.at(track.time_s))
     result = fit.solve(
         time_s=track.time_s,
-        keypoints=track.keypoints,
+        keypoints=keypoints,
         points3d=track.points3d,
+        face=track.face,
+        expression=track.expression,
         camera_K=camera_K,
         options=options,
+        motion=motion,
         progress=report,
         check=check,
     )

@@ -41,8 +41,10 @@ _COLUMNS: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
     "keypoints": ((COUNT, 3), np.float32),
     "points3d": ((COUNT, 3), np.float32),
     "face": ((FACE_COUNT, 3), np.float16),
+    "expression": ((52,), np.float16),
     "box": ((4,), np.float32),
 }
+_LATER = ("face", "expression")  # that takes of older versions lack
 _LIGHT = ("frame", "time_s", "track", "centre", "size", "score", "appearance")
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -72,6 +74,7 @@ class Rows:
                 "keypoints": landmarks.keypoints,
                 "points3d": landmarks.points3d,
                 "face": landmarks.face,
+                "expression": landmarks.expression,
                 "box": landmarks.box,
             }
             for name, value in values.items():
@@ -155,7 +158,7 @@ def sightings(folder: Path) -> Sightings:
 
 def landmarks(folder: Path, rows: NDArray[np.integer[Any]]) -> TrackLandmarks:
     """The landmarks of some rows (increasing) of the take, one chunk in memory at a time."""
-    names = ("frame", "time_s", "keypoints", "points3d", "face", "box")
+    names = ("frame", "time_s", "keypoints", "points3d", "face", "expression", "box")
     parts: list[Arrays] = [{name: Rows().arrays()[name] for name in names}]
     for first, arrays in _chunks(folder, names):
         inside = rows[(rows >= first) & (rows < first + len(arrays["frame"]))] - first
@@ -177,10 +180,10 @@ def _load(folder: Path, number: int, names: tuple[str, ...]) -> Arrays:
     file = path(folder, number)
     try:
         with np.load(file, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in names if name != "face" or name in data}
-            if "face" in names and "face" not in arrays:  # written before faces were kept
-                rows = len(data["frame"])
-                arrays["face"] = np.full((rows, FACE_COUNT, 3), np.nan, np.float16)
+            arrays = {name: data[name] for name in names if name in data or name not in _LATER}
+            for name in set(names) - arrays.keys():  # written before faces were kept
+                shape, kind = _COLUMNS[name]
+                arrays[name] = np.full((len(data["frame"]), *shape), np.nan, kind)
             return arrays
     except Exception as error:  # zipfile, zlib, KeyError, ValueError, OSError: all mean a damaged file
         raise TakeError(

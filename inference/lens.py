@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .camera import intrinsics
 from .video import VideoInfo
+from .video_container import boxes
 
 _KEY = b"com.apple.quicktime.camera.focal_length.35mm_equivalent"
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -67,7 +68,7 @@ def focal_of_file(path: Path, width: int, height: int) -> float | None:
 
 
 def _equivalent(file: BinaryIO, begin: int, end: int) -> float | None:
-    for kind, start, stop in _boxes(file, begin, end):
+    for kind, start, stop in boxes(file, begin, end):
         if kind == b"meta" and stop - start <= _LARGEST_META:
             file.seek(start)
             value = _in_meta(file.read(stop - start))
@@ -78,24 +79,6 @@ def _equivalent(file: BinaryIO, begin: int, end: int) -> float | None:
         if value is not None:
             return value
     return None
-
-
-def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the contents of the boxes between two places of a file."""
-    while begin + 8 <= end:
-        file.seek(begin)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        start = begin + 8
-        if size == 1:
-            (size,) = struct.unpack(">Q", file.read(8))
-            start += 8
-        elif size == 0:
-            size = end - begin
-        stop = begin + size
-        if stop < start or stop > end:
-            return
-        yield kind, start, stop
-        begin = stop
 
 
 def _in_meta(meta: bytes) -> float | None:

@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parent / "data" / "models"
 MANIFEST = "models.json"
+# Google's face_landmarker, which a user may have, as two ONNX files in one folder.
+FACE_LANDMARKER = ("face_landmarks_detector.onnx", "face_blendshapes.onnx")
 _MAKE = "Run `make models`, or install the extension again."
+
+
+def has_face_landmarker(folder: Path) -> bool:
+    """Whether both of its files are in the folder."""
+    return all((folder / name).is_file() for name in FACE_LANDMARKER)
 
 
 def sha256_file(path: Path) -> str:

@@ -25,6 +25,7 @@ from .fit import FitResult
 from .fit.model_points import FOOT_KEYPOINTS
 from .fit.world_frame import CameraMotion, placed
 from .kinematics import axis_angle_from_matrix, matrix_from_axis_angle
+from .skeleton import INDEX
 
 Array = NDArray[np.float64]
 
@@ -34,10 +35,13 @@ _SEEN = 0.3  # certainty of a foot point from which on it tells
 _DEPTH_WORTH = 1.0 / 25.0  # of a movement along the ray, which a picture hardly shows
 _PLAIN_SPEED = 0.3  # metres a second: feet that seem to move more count less and less
 _UNITS = np.geomspace(0.02, 50.0, 240)  # times the first guess
-_SURE = 0.10  # relative doubt of the unit above which the animator is told
+_SURE = 0.20  # relative doubt of the unit above which the animator is told
 _UP_SIGMA = np.radians(2.0)  # of what upright people say
 _FLOOR_SIGMA = 0.04  # metres that a standing foot's place errs in height,
 _INDEPENDENT = 15  # frames of standing that are one measurement of it
+_METRES = (0.7, 1.4)  # metres to a unit of a scene that is meant to be in metres: people differ in height
+_CROWN = 1.705 / (1.705 - 0.167)  # stature to the height of the head joint, of the free body
+_ABOUT = "how the camera moved"
 _TILT_LIMIT = np.radians(6.0)  # a floor that is steeper is a ramp or stairs, not a fault of up
 
 
@@ -49,11 +53,18 @@ class Steps:
     camera: Array  # (T, 4, 4) world from camera, in the path's own unit
     feet: Array  # (T, 4, 3) heels and toes in the camera's frame, metres
     seen: Array  # (T, 4) certainty, 0 to 1
+    stature: float = 1.7  # metres, as the first fit has it
 
     @classmethod
     def of(cls, person: FitResult, *, time_s: Array, camera: Array, keypoints: NDArray[np.float32]) -> Steps:
         certainty = np.nan_to_num(keypoints[:, FOOT_KEYPOINTS, 2].astype(np.float64))
-        return cls(time_s=time_s, camera=camera, feet=world.feet_of(person), seen=certainty)
+        return cls(
+            time_s=time_s,
+            camera=camera,
+            feet=world.feet_of(person),
+            seen=certainty,
+            stature=_CROWN * float(person.rest_joints[INDEX["head"], 1]),
+        )
 
 
 @dataclass(frozen=True)
@@ -63,14 +74,70 @@ class Unit:
     metres: float
     doubt: float
 
-    def warning(self) -> str | None:
-        """What the animator should know, None where the unit is sure."""
-        if self.doubt <= _SURE:
-            return None
-        return (
-            "how far the camera moved is not sure: no foot was seen to stand long enough while it did. "
-            "Check the path, or capture a part in which the feet are in the picture"
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the second fit of each person is to be made, and what world they are in."""
+
+    motions: list[CameraMotion]
+    heights_m: list[float | None]  # statures that the path tells, None where it does not
+    placed: bool  # whether the path's own frame is the world
+    warnings: list[str]
+
+    def world_from_camera(self, people: Sequence[FitResult]) -> list[Array]:
+        """The moving camera (T, 4, 4) of each person's frames in the world that all share."""
+        cameras = [motion.camera for motion in self.motions]
+        return cameras if self.placed else world_from_camera(people, cameras)
+
+
+def plan(people: Sequence[Steps], path: CameraPath) -> Plan:
+    """What the first fits say of the path.
+
+    A path that stands in a world of metres already (`CameraPath.placed`) stays there, and it is
+    the people whose size is found: how tall somebody is, is the same question as how long the unit is.
+    """
+    unit = unit_of(people, path)
+    said = warnings(unit, people, path)
+    heights: list[float | None] = [None] * len(people)
+    placed = path.placed and _METRES[0] <= unit.metres <= _METRES[1]
+    if path.placed and not placed:
+        said.append(
+            f"{_ABOUT} in your scene does not fit the person: one unit of it is about {unit.metres:.2g} m. "
+            "Set the scale of the tracked scene in metres to have the person in it"
         )
+    if placed and path.moves and unit.doubt <= _SURE:
+        heights = [float(np.clip(steps.stature / unit.metres, 0.5, 2.5)) for steps in people]
+        people = [replace(steps, feet=steps.feet / unit.metres) for steps in people]
+    if placed:
+        unit = Unit(1.0, unit.doubt)
+    return Plan(
+        motions=[walking(steps, unit) for steps in people],
+        heights_m=heights,
+        placed=placed,
+        warnings=said,
+    )
+
+
+def warnings(unit: Unit, people: Sequence[Steps], path: CameraPath) -> list[str]:
+    """What the animator should know of a capture with this path."""
+    out = []
+    if unit.doubt > _SURE:
+        out.append(
+            f"{_ABOUT} is not sure: no foot was seen to stand long enough while it moved. "
+            "Check the person's path, or capture a part in which the feet are in the picture"
+        )
+    unsolved = max((path.unsolved(steps.time_s) for steps in people), default=0.0)
+    if unsolved > 0.0:
+        out.append(
+            f"{_ABOUT} is not known for {unsolved:.1f} s of the video, in which it is taken to stand still; "
+            "solve the camera for all of it, or capture only the part that is solved"
+        )
+    return out
+
+
+def is_warning(text: str) -> bool:
+    """Whether `warnings` said it, of a solve that is made anew."""
+    return text.startswith(_ABOUT)
 
 
 def turning(camera: Array) -> CameraMotion:
@@ -126,7 +193,7 @@ def unit_of(people: Sequence[Steps], path: CameraPath) -> Unit:
         square = np.where(use, square, np.inf)
         plain = np.where(use, _PLAIN_SPEED**2 / (_PLAIN_SPEED**2 + square), 0.0)
         best = plain.max(axis=1)
-        return float((1.0 - best).sum()), np.where(plain >= best[:, None], plain, 0.0) * use
+        return float((1.0 - best).sum()), np.where(use & (plain >= best[:, None]), plain, 0.0)
 
     metres = min((guess * step for step in _UNITS), key=lambda unit: cost(unit)[0])
     for _ in range(10):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,10 +48,23 @@ def find(options: FindOptions) -> FoundPeople:
         )
     backend = MediapipeBackend(threads=options.threads, hands=False, face=False)
     rows = PeopleTracker(backend).step(frame.image, frame.time_s)
-    boxes = [[round(float(value), 1) for value in row.landmarks.box] for row in rows]
     height, width = frame.image.shape[:2]
+    boxes = [_whole(row.landmarks.box, width, height) for row in rows]
     _write(options.picture, frame.image, options.longest)
     return FoundPeople(frame=frame.index, size=(width, height), boxes=sorted(boxes, key=_area, reverse=True))
+
+
+def _whole(box: NDArray[np.floating[Any]], width: int, height: int) -> list[float]:
+    """The box of the landmarks with room for what lies beyond them: the crown, fingers, the feet."""
+    x0, y0, x1, y1 = (float(value) for value in box)
+    aside, above = 0.06 * (x1 - x0), 0.1 * (y1 - y0)
+    whole = (
+        max(x0 - aside, 0.0),
+        max(y0 - above, 0.0),
+        min(x1 + aside, width),
+        min(y1 + 0.3 * above, height),
+    )
+    return [round(value, 1) for value in whole]
 
 
 def _area(box: list[float]) -> float:

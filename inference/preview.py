@@ -21,7 +21,7 @@ from . import wholebody
 from .fit import initial
 from .fit.evidence import Evidence, gather
 from .fit.face import fit_jaw
-from .fit.hands import fit_hand
+from .fit.hands import glimpse
 from .fit.lifted import local_rotations
 from .fit.model_points import GROUPS, scaled_rest
 from .kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
@@ -50,6 +50,7 @@ class PreviewPose:
     time_s: float  # its timestamp
     poses: Array  # (55, 3) axis-angle, parent-relative; the pelvis's is camera-from-pelvis
     pelvis: Array  # (3,) metres
+    focal_px: float  # of the camera that this is seen by
 
 
 class Preview:
@@ -103,7 +104,8 @@ class Preview:
         if not (np.isfinite(local).all() and np.isfinite(pelvis).all()):
             return None
         local, pelvis = self._calmed(row.track, time_s, local, pelvis)
-        return PreviewPose(frame, time_s, axis_angle_from_matrix(local), pelvis)
+        focal_px = float(self._camera_K[0, 0])
+        return PreviewPose(frame, time_s, axis_angle_from_matrix(local), pelvis, focal_px)
 
     def _choose(self, frame: int, rows: Sequence[TrackRow]) -> TrackRow | None:
         """Who is shown: the picked one, else who was seen longest and largest of those who are there."""
@@ -147,9 +149,7 @@ class Preview:
                 turn = axis_angle_from_matrix(elbow.T @ evidence.facing[0, part])
                 turn *= min(1.0, _WRIST_LIMIT / max(float(np.linalg.norm(turn)), 1e-9))
                 local[0, INDEX[f"{side}_wrist"]] = matrix_from_axis_angle(turn)
-            fingers, _ = fit_hand(
-                evidence.time_s, points3d[:, points], certainty[:, points], left=side == "left"
-            )
+            fingers = glimpse(points3d[:, points], certainty[:, points], left=side == "left")
             local[:, hand] = matrix_from_axis_angle(fingers)
         face = wholebody.FACE
         jaw = fit_jaw(evidence.time_s, points3d[:, face], certainty[:, face])

@@ -22,6 +22,20 @@ from .skeleton import JOINT_COUNT
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
+# Coefficients of a face, in the order of `arkit` and of the free body's shapes.
+ARKIT = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft",
+    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight",
+    "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
+    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
+    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight", "tongueOut",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class SmplxSequence:
@@ -114,6 +128,10 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
+        if not path.parent.is_dir():
+            raise TakeError(
+                f"{path.parent}: was taken away while it was written to; capture again, or put it back"
+            ) from error
         raise TakeError(
             f"{path}: could not be written ({error.strerror}); free some space or choose another folder"
         ) from error

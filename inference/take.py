@@ -6,6 +6,7 @@
         chunks/00000.npz     landmarks of everybody, a few hundred frames each, and the tracker's state
         person_01.npz        an SmplxSequence; 01 is the main person
         editions/0001.toml   who was in it before and after changes by hand, see take_people
+        camera.npz           the camera's path where it is known, see camera_path
         capture.lock         empty; held by the process that writes the take, see take_lock
 
 Every file is written under another name and renamed, so it is there whole or not at
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
+from .camera_path import FILE as CAMERA_FILE
 from .errors import TakeError, VideoError
 from .sequence import SmplxSequence
 from .take_lock import LOCK
@@ -93,6 +95,7 @@ class SolveSettings:
     focal_px: float | None = None
     fov_deg: float | None = None
     height_m: float | None = None  # of the main person
+    moving_camera: bool = False  # whether its path was known, see `camera_path`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +240,7 @@ def clear(path: Path) -> None:
     refuse_foreign(path)
     try:
         (path / RECORD).unlink(missing_ok=True)
+        (path / CAMERA_FILE).unlink(missing_ok=True)
         for file in path.glob("person_*.npz*"):
             file.unlink()
         for folder in ("chunks", "editions"):

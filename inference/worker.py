@@ -5,10 +5,11 @@
 
 The first line on stdin is one JSON object. Its `task` says what to do (TASKS), the rest are
 that task's options: for `capture` the fields of CaptureOptions, with `take` for `out`, and
-`preview`; for `people` those of FindOptions. Then, on stdout, one JSON object a line:
+`preview`; for `people` those of FindOptions; for `pins` those of PinOptions; for `again` those of
+AgainOptions. Then, on stdout, one JSON object a line:
 
     {"event": "progress", "stage", "done", "total", "rate", "eta_s"}
-    {"event": "pose", "frame", "time_s", "poses", "pelvis"}      a PreviewPose, where `preview` was asked for
+    {"event": "pose", "frame", "time_s", "focal_px", "poses", "pelvis"}      a PreviewPose, with `preview`
     {"event": "people", "frame", "size", "boxes"}                who is in a frame: FoundPeople
     {"event": "person", "name", "main", "frames", "first_frame", "last_frame", "gaps", "swaps_repaired"}
     {"event": "done", "take", "people", "partial", "warnings"}     of a capture; else without these
@@ -149,9 +150,8 @@ def _capture(options: dict[str, Any], send: Callable[[dict[str, Any]], None], co
     def show(pose: PreviewPose) -> None:
         numbers = [round(float(value), 4) for value in pose.poses.ravel()]
         pelvis = [round(float(value), 4) for value in pose.pelvis]
-        send(
-            {"event": "pose", "frame": pose.frame, "time_s": pose.time_s, "poses": numbers, "pelvis": pelvis}
-        )
+        where = {"frame": pose.frame, "time_s": pose.time_s, "focal_px": pose.focal_px}
+        send({"event": "pose", **where, "poses": numbers, "pelvis": pelvis})
 
     # The take is called `out` where it is not on its way through Blender.
     renamed = {"out" if name == "take" else name: value for name, value in options.items()}
@@ -185,8 +185,35 @@ def _people(options: dict[str, Any], send: Callable[[dict[str, Any]], None], con
     send({"event": "done"})
 
 
+def _pins(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control: Control) -> None:
+    from . import pins as job
+    from .errors import Cancelled
+
+    def check() -> None:
+        if control.cancelled():
+            raise Cancelled
+
+    def progress(done: int, total: int) -> None:
+        send({"event": "progress", "stage": "fit", "done": done, "total": total, "rate": 0.0, "eta_s": None})
+
+    asked = _asked(job.PinOptions, options, needs=("take", "base", "out", "pins"))
+    job.solve_file(asked, progress=progress, check=check)
+    send({"event": "done"})
+
+
+def _again(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control: Control) -> None:
+    from . import capture_again as job
+
+    job.capture_again(
+        _asked(job.AgainOptions, options, needs=("take", "person", "out", "first", "last")),
+        progress=lambda report: send({"event": "progress", **asdict(report)}),
+        abandoned=control.cancelled,
+    )
+    send({"event": "done"})
+
+
 Task = Callable[[dict[str, Any], Callable[[dict[str, Any]], None], Control], None]
-TASKS: dict[str, Task] = {"capture": _capture, "people": _people}
+TASKS: dict[str, Task] = {"capture": _capture, "people": _people, "pins": _pins, "again": _again}
 
 
 def serve(events: TextIO) -> int:

@@ -156,7 +156,7 @@ def to_sequence(
         # Feet that were not seen are not said to stand.
         contact=(_contacts(feet, time_s) * (keypoints[:, FOOT_KEYPOINTS, 2] > 0.2)).astype(np.float32),
         keypoints=keypoints.astype(np.float32),
-        arkit=np.full((count, 52), np.nan, dtype=np.float32),
+        arkit=person.arkit.astype(np.float32),
     )
 
 

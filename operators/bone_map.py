@@ -41,7 +41,9 @@ class ROTOCAP_OT_load_bone_map(_OnCharacter, bpy.types.Operator):
     bl_label = "Load Preset"
     bl_options = {"REGISTER", "UNDO"}
 
-    preset: bpy.props.StringProperty(options={"SKIP_SAVE"})
+    preset: bpy.props.StringProperty(
+        name="Preset", description="The kind of rig whose map is wanted", options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         armature = rig_map.chosen(context)

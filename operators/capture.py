@@ -23,8 +23,8 @@ class ROTOCAP_OT_capture(WatchesCapture, bpy.types.Operator):
         if not context.scene.rotocap.video:
             cls.poll_message_set("Import a video first")
             return False
-        if capture_session.holds_the_window():
-            cls.poll_message_set("A capture is running")
+        if capture_session.must_wait():
+            cls.poll_message_set(capture_session.must_wait())
             return False
         return True
 

@@ -13,7 +13,9 @@ class ROTOCAP_OT_go_to_frame(bpy.types.Operator):
     bl_label = "Go There"
     bl_options = {"REGISTER"}
 
-    frame: bpy.props.IntProperty(options={"SKIP_SAVE"})
+    frame: bpy.props.IntProperty(
+        name="Frame", description="The scene's frame to go to", options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.scene.frame_set(self.frame)

@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages of the documentation, which come with the extension: they open without a network."""
+"""Where to read on: the documentation's pages, and the preferences."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
 
+from ..addon import help as pages
 from ..addon.preferences import PACKAGE
-
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = (
-    ("quick-start", "Quick Start", "From a video to a moving character"),
-    ("retarget", "Your Own Character", "A take on any rig, and what the certificate says"),
-    ("preferences", "Preferences", "Where takes are kept, networks, threads"),
-    ("troubleshooting", "When Something Fails", "Messages, what stands behind them, and what to do"),
-)
 
 
 class ROTOCAP_OT_open_help(bpy.types.Operator):
@@ -26,16 +17,15 @@ class ROTOCAP_OT_open_help(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     page: bpy.props.EnumProperty(
-        name="Page", description="Which page of the documentation to read", items=PAGES
+        name="Page", description="Which page of the documentation to read", items=pages.PAGES
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        # In the zip the pages are HTML; in a checkout they are as they are written.
-        for path in (ROOT / "help" / f"{self.page}.html", ROOT / "docs" / f"{self.page}.md"):
-            if path.is_file():
-                return bpy.ops.wm.url_open(url=path.as_uri())
-        self.report({"ERROR"}, f"{self.page}: the page is not here. Install Rotocap again")
-        return {"CANCELLED"}
+        path = pages.file_of(self.page)
+        if path is None:
+            self.report({"ERROR"}, f"{self.page}: the page is not here. Install Rotocap again")
+            return {"CANCELLED"}
+        return bpy.ops.wm.url_open(url=path.as_uri())
 
 
 class ROTOCAP_OT_open_preferences(bpy.types.Operator):

@@ -38,8 +38,8 @@ class ROTOCAP_OT_pick_person(bpy.types.Operator):
         if not context.scene.rotocap.video:
             cls.poll_message_set("Import a video first")
             return False
-        if capture_session.holds_the_window():
-            cls.poll_message_set("A capture is running")
+        if capture_session.must_wait():
+            cls.poll_message_set(capture_session.must_wait())
             return False
         return True
 
@@ -99,7 +99,7 @@ class ROTOCAP_OT_pick_person(bpy.types.Operator):
             return {"RUNNING_MODAL"}
         found = self._finder.found
         if found is not None and found.boxes:
-            self._drawing.show(found, self._region)
+            self._drawing.show(found, self._area)
             self._area.tag_redraw()
             return {"RUNNING_MODAL"}
         nobody = f"Nobody was found in frame {self.frame}: move the playhead to one that shows the person"

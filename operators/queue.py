@@ -136,8 +136,8 @@ class ROTOCAP_OT_queue_run(WatchesCapture, bpy.types.Operator):
         if not any(entry.status != "done" for entry in context.scene.rotocap.queue):
             cls.poll_message_set("Nothing waits in the queue: add a video")
             return False
-        if capture_session.holds_the_window():
-            cls.poll_message_set("A capture is running")
+        if capture_session.must_wait():
+            cls.poll_message_set(capture_session.must_wait())
             return False
         return True
 

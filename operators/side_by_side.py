@@ -9,7 +9,7 @@ from ..addon import performances, two_views
 
 
 class ROTOCAP_OT_side_by_side(bpy.types.Operator):
-    """Split this viewport: the video through the camera on the left, the body from the side on the right. Pressed again, one viewport"""  # noqa: E501 - a tooltip is one line
+    """Split this viewport: the video through the camera in one half, the body from the side in the other. Pressed again, one viewport"""  # noqa: E501 - a tooltip is one line
 
     bl_idname = "rotocap.side_by_side"
     bl_label = "Side by Side"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import capture_request, capture_session, jobs
+from ..addon import capture_request, capture_session, footage, jobs
 from .sidebar import SidebarPanel, paragraph
 
 _ICONS = {"done": "CHECKMARK", "partial": "CHECKMARK", "stopped": "PAUSE", "failed": "ERROR"}
@@ -18,7 +18,7 @@ class ROTOCAP_PT_capture(SidebarPanel, bpy.types.Panel):
         layout, settings = self.layout, context.scene.rotocap
         layout.use_property_split = True
         layout.use_property_decorate = False
-        held = capture_session.holds_the_window()
+        held = bool(capture_session.must_wait())
         choices = layout.column()
         choices.enabled = not held
         choices.prop(settings, "people")
@@ -30,7 +30,8 @@ class ROTOCAP_PT_capture(SidebarPanel, bpy.types.Panel):
         row.prop(settings, "face", toggle=True)
         _optional(choices, settings, "use_range", "first", "last")
         _optional(choices, settings, "use_height", "height_m")
-        _optional(choices, settings, "use_lens", "lens_mm")
+        if not footage.lens_is_solved(context.scene):
+            _optional(choices, settings, "use_lens", "lens_mm")
         session = capture_session.current()
         if session is not None and not session.over:
             _progress(layout, session)

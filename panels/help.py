@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..addon.help import pages
 from .sidebar import SidebarPanel
 
 _STEPS = (
@@ -13,7 +14,6 @@ _STEPS = (
     "The body appears over the video.",
     "Apply it to a character of yours.",
 )
-_PAGES = ("quick-start", "retarget", "preferences", "troubleshooting")
 
 
 class ROTOCAP_PT_quick_start(SidebarPanel, bpy.types.Panel):
@@ -43,8 +43,7 @@ class ROTOCAP_PT_help(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
-        kinds = bpy.types.ROTOCAP_OT_open_help.bl_rna.properties["page"].enum_items
-        for page in _PAGES:
-            column.operator("rotocap.open_help", text=kinds[page].name, icon="HELP").page = page
+        for page, title in pages():
+            column.operator("rotocap.open_help", text=title, icon="HELP").page = page
         column.separator()
         column.operator("rotocap.open_preferences", icon="PREFERENCES")

@@ -37,21 +37,21 @@ class ROTOCAP_PT_performances(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, context.scene.rotocap
-        row = layout.row()
-        row.template_list(
+        layout.template_list(
             "ROTOCAP_UL_performances", "", settings, "performances", settings, "performance_index", rows=3
         )
-        column = row.column(align=True)
-        column.operator("rotocap.performance_duplicate", text="", icon="DUPLICATE")
-        column.operator("rotocap.performance_delete", text="", icon="TRASH")
         if performances.problem():
             paragraph(layout.column(align=True), performances.problem(), "ERROR")
         entry = performances.active(context)
         if entry is None:
             return
-        row = layout.row(align=True)
-        row.operator_menu_enum("rotocap.performance_merge", "other", text="Same Person As", icon="LINKED")
-        row.operator("rotocap.performance_split", icon="UNLINKED")
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        row.operator_menu_enum("rotocap.performance_merge", "other", text="Same Person As")
+        row.operator("rotocap.performance_split")
+        row = column.row(align=True)
+        row.operator("rotocap.performance_duplicate", text="Duplicate", icon="DUPLICATE")
+        row.operator("rotocap.performance_delete", text="Delete", icon="TRASH")
         if entry.armature is None:
             paragraph(layout.column(align=True), "Its armature is gone: apply the take again.", "ERROR")
         problem = captured.problem(entry)

@@ -7,23 +7,13 @@ import textwrap
 
 import bpy
 
-_CHARACTERS = 36  # that fit a line of the sidebar at its usual width
+_CHARACTERS = 33  # that fit a line of a box in the sidebar at its usual width, after an icon
 
 
 class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Rotocap"
-
-
-class ROTOCAP_PT_video(SidebarPanel, bpy.types.Panel):
-    bl_label = "Video"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = self.layout, context.scene.rotocap
-        layout.operator("rotocap.import_video", icon="FILE_MOVIE")
-        if settings.video:
-            layout.prop(settings, "video", text="")
 
 
 def paragraph(column: bpy.types.UILayout, text: str, icon: str) -> None:

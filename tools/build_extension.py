@@ -130,6 +130,7 @@ def stage(platforms: list[Platform], wheels: list[Path]) -> None:
     check_models(ROOT / "inference" / "data" / "models")
     shutil.rmtree(STAGING, ignore_errors=True)
     (STAGING / "wheels").mkdir(parents=True)
+    _run([sys.executable, str(ROOT / "tools" / "build_docs.py"), "--out", str(STAGING / "help")])
     for name in FOLDERS:
         shutil.copytree(ROOT / name, STAGING / name, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for name in FILES:

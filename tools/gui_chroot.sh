@@ -3,35 +3,48 @@
 # Drives the add-on in a real window: Debian's Blender (trixie: 4.3, Python 3.13) under Xvfb in a
 # chroot of its own, build/gui-chroot. Needs root, debootstrap and the zip of `make extension`.
 #
-#     tools/gui_chroot.sh [ZIP]
+#     tools/gui_chroot.sh [--bench] [ZIP [STORY ...]]
 #
-# Pictures and the log land in build/gui/. Nothing is left running and nothing stays mounted: the
-# mounts live in a mount namespace that ends with the script.
+# Pictures and the log land in build/gui/; with --bench the window is measured instead, into
+# build/bench_gui.json. Nothing is left running and nothing stays mounted: the mounts live in a mount
+# namespace that ends with the script. Exit code 77: a window cannot be had here, and why is said.
 set -eu
+script=drive.py
+[ "${1:-}" = --bench ] && { script=bench.py; shift; }
 root=$(cd "$(dirname "$0")/.." && pwd)
 suite=trixie
 chroot=$root/build/gui-chroot/$suite
 out=$root/build/gui
-zip=${1:-$(ls "$root"/dist/rotocap-*-linux_x64.zip 2>/dev/null | tail -n 1)}
+zip=${1:-$(ls "$root"/build/gui-zip/rotocap-*-linux_x64.zip 2>/dev/null | tail -n 1)}
+[ $# -gt 0 ] && shift
 
 say() { printf '%s\n' "$*" >&2; }
-[ "$(id -u)" = 0 ] || { say "This needs root: it makes a Debian in a folder. Run: sudo make test-gui"; exit 2; }
-[ -f "$zip" ] || { say "No zip for Linux in dist/. Run: make extension"; exit 2; }
+skipped=$root/build/gui-skipped.txt # for those who only see what make says
+rm -f "$skipped"
+no_window() {
+    say "SKIPPED, no real window: $*"
+    echo "$*" >"$skipped"
+    exit 77
+}
+[ "$(id -u)" = 0 ] || no_window "this needs root, since it makes a Debian in a folder. Run: sudo make test-gui"
+unshare --mount --pid --fork true 2>/dev/null || no_window "this system allows no mount namespace"
+[ -f "$zip" ] || { say "No zip for Linux in build/gui-zip. Run: make test-gui"; exit 2; }
 
 if ! command -v debootstrap >/dev/null; then
     say "installing debootstrap"
-    apt-get install -y --no-install-recommends debootstrap >/dev/null
+    apt-get install -y --no-install-recommends debootstrap >/dev/null ||
+        no_window "debootstrap is missing and cannot be installed"
 fi
 if [ ! -f "$chroot/.ready" ]; then
     say "making a Debian $suite with Blender in $chroot (about 2 GB, a few minutes)"
     rm -rf "$chroot"
     mkdir -p "$chroot"
     debootstrap --variant=minbase "$suite" "$chroot" >"$chroot.log" 2>&1 ||
-        { tail -n 5 "$chroot.log" >&2; exit 1; }
+        { tail -n 5 "$chroot.log" >&2; no_window "Debian could not be fetched"; }
     DEBIAN_FRONTEND=noninteractive chroot "$chroot" apt-get install -y --no-install-recommends \
         blender xvfb xdotool imagemagick x11-utils libgl1-mesa-dri libegl1 libgl1 xauth python3-numpy \
         python3-requests python3-zstandard fonts-dejavu-core procps >>"$chroot.log" 2>&1 ||
-        { tail -n 5 "$chroot.log" >&2; exit 1; }
+        { tail -n 5 "$chroot.log" >&2; no_window "Debian's Blender could not be fetched"; }
     touch "$chroot/.ready"
 fi
 
@@ -51,9 +64,12 @@ mkdir -p "$HOME"
 Xvfb :97 -screen 0 1280x1000x24 -nolisten tcp >/test/out/xvfb.log 2>&1 &
 server=$!
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e /tmp/.X11-unix/X97 ] && break; sleep 0.5; done
-timeout 800 blender --window-geometry 0 0 1280 1000 --no-window-focus --enable-event-simulate \
-    --python-use-system-env --python-exit-code 3 --python /test/drive.py >/test/out/blender.log 2>&1
+timeout 2700 blender --window-geometry 0 0 1280 1000 --no-window-focus --enable-event-simulate \
+    --python-use-system-env --python-exit-code 3 --python "/test/$1" -- "${@:2}" >/test/out/blender.log 2>&1
 status=$?
+# Blender was closed in the middle of a capture: its process writes what it has, and goes.
+for _ in $(seq 30); do pgrep -f inference/worker.py >/dev/null || break; sleep 1; done
+pgrep -f inference/worker.py >/test/out/orphans.txt && status=4
 kill "$server"
 wait "$server" 2>/dev/null
 exit "$status"
@@ -63,9 +79,11 @@ status=0
 # A PID namespace as well: whatever is started in there ends with it.
 unshare --mount --pid --fork sh -c '
     mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount --rbind /sys "$1/sys" &&
-    exec chroot "$1" sh /test/run.sh' sh "$chroot" || status=$?
+    root=$1; shift; exec chroot "$root" bash /test/run.sh "$@"' sh "$chroot" "$script" "$@" || status=$?
 cp "$chroot"/test/out/* "$out"/
-cat "$out/result.txt" 2>/dev/null || tail -n 30 "$out/blender.log"
+cat "$out/result.txt" "$out/failed.txt" 2>/dev/null || tail -n 30 "$out/blender.log"
+[ -s "$out/orphans.txt" ] && say "a capture's process outlived Blender"
+[ -f "$out/bench_gui.json" ] && mv "$out/bench_gui.json" "$root/build/bench_gui.json"
 if grep -n -e Traceback -e 'property not found' "$out/blender.log" >&2; then
     say "build/gui/blender.log has errors"
     exit 1

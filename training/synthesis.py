@@ -48,6 +48,12 @@ _FLEXION: Final = {
     "left_knee": (0, 0.20),
     "right_knee": (0, 0.20),
 }
+# Recorded knees and elbows hardly ever straighten: in CMU's takes people stand with knees bent by 20 to
+# 30 degrees, where people who stand have 0 to 5. Joint, axis, sign of flexion, radians at most.
+_STRAIGHTENED: Final = (
+    ("left", "knee", 0, 1.0, 0.5), ("right", "knee", 0, 1.0, 0.5),
+    ("left", "elbow", 1, -1.0, 0.3), ("right", "elbow", 1, 1.0, 0.3),
+)  # fmt: skip
 _SWAY_FRAMES: Final = 32  # knots of a smooth offset lie so far apart
 _CONTACT_SPEED: Final = 0.35  # metres a second
 _CONTACT_HEIGHT: Final = 0.06  # metres above the lowest place of that point
@@ -61,13 +67,16 @@ class Variety:
     mixed_halves: float = 0.3
     offsets: float = 0.6
     tempo: float = 0.3
+    straightened: float = 0.6
     focal_error: float = 0.05  # sd of the log of the focal length that is believed
     cut_off: float = 0.12  # a desk or a wall hides all on one side of a line
     level_cameras: float = 0.55  # near eye height; the others anywhere from -60 to 60 degrees
     errors: bool = True  # detector-like errors; else perfect points, all seen
 
 
-AS_RECORDED: Final = Variety(mirrored=0.0, mixed_halves=0.0, offsets=0.0, tempo=0.0, cut_off=0.0)
+AS_RECORDED: Final = Variety(
+    mirrored=0.0, mixed_halves=0.0, offsets=0.0, tempo=0.0, straightened=0.0, cut_off=0.0
+)
 
 
 @dataclass(frozen=True)
@@ -170,6 +179,9 @@ class Synthesis:
             local[mirrored] = part * flip[:, None] * flip
             trans = trans.clone()
             trans[mirrored] = trans[mirrored] * flip
+        straight = self._chance(count, v.straightened)
+        if straight.any():
+            local[straight] = self._straightened(local[straight])
         turned = self._chance(count, v.offsets)
         if turned.any():
             local[turned] = self._with_offsets(local[turned], int(turned.sum()), frames)
@@ -190,6 +202,27 @@ class Synthesis:
             # A hinge bends further, never backwards.
             turn[:, :, INDEX[name], axis] = self._smooth(count, frames, 1)[..., 0].abs() * size
         return local @ rotations.from_axis_angle(turn)
+
+    def _straightened(self, local: Tensor) -> Tensor:
+        """Limbs less bent, by less where they are straight. Feet stay under the hips, and level."""
+        local = local.clone()
+        share = self._uniform(len(local), 0.1, 1.0)[:, None]
+        for side, name, axis, sign, most in _STRAIGHTENED:
+            joint = INDEX[f"{side}_{name}"]
+            bent = local[:, :, joint]
+            across, over = (
+                bent[..., (axis + 1) % 3, (axis + 1) % 3],
+                bent[..., (axis + 2) % 3, (axis + 1) % 3],
+            )
+            flexion = (sign * torch.atan2(over, across)).clamp(min=0.0)
+            less = most * share * (1.0 - torch.exp(-flexion / (most * share)))
+            local[:, :, joint] = rotations.about(axis, -sign * less) @ bent
+            if name == "knee":
+                hip, ankle = INDEX[f"{side}_hip"], INDEX[f"{side}_ankle"]
+                half = rotations.about(axis, 0.5 * less)
+                local[:, :, hip] = local[:, :, hip] @ half
+                local[:, :, ankle] = bent.transpose(-1, -2) @ half @ bent @ local[:, :, ankle]
+        return local
 
     def _with_collars(self, local: Tensor) -> Tensor:
         """The collar takes a third of the arm's elevation beyond 30 degrees (scapulo-humeral rhythm)."""

@@ -13,11 +13,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-_CORNERS = 8
-_ANGLES = np.arange(_CORNERS) * (2.0 * np.pi / _CORNERS)
-_ROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=-1).astype(np.float32)
-_FAN = np.array([(0, k, k + 1) for k in range(1, _CORNERS - 1)], dtype=np.int32)
-
 # Doubt in units of the animator's limit, and its colour: lighter towards the middle, so that
 # green and red differ for eyes that see no difference of hue.
 _RAMP_AT = np.array([0.3, 0.7, 1.0, 2.0])
@@ -48,15 +43,16 @@ def together(parts: list[Shapes]) -> Shapes:
     )
 
 
-def discs(centres: Floats, radius: Floats | float, colours: Floats) -> Shapes:
-    """Discs about centres (N, 2) in colours (N, 4); radius one for all or (N,)."""
-    count = len(centres)
-    radius = np.broadcast_to(np.asarray(radius, np.float32), (count,))
-    corners = centres[:, None] + radius[:, None, None] * _ROUND
-    triangles = _FAN + _CORNERS * np.arange(count, dtype=np.int32)[:, None, None]
+def discs(centres: Floats, radius: Floats | float, colours: Floats, *, corners: int = 8) -> Shapes:
+    """Discs about centres (N, 2) in colours (N, 4), each as a polygon; radius one for all or (N,)."""
+    around = np.arange(corners) * (2.0 * np.pi / corners)
+    radii = np.broadcast_to(np.asarray(radius, np.float32), (len(centres),))[:, None, None]
+    places = centres[:, None] + radii * np.stack([np.cos(around), np.sin(around)], axis=-1)
+    fan = np.array([(0, k, k + 1) for k in range(1, corners - 1)], dtype=np.int32)
+    triangles = fan + corners * np.arange(len(centres), dtype=np.int32)[:, None, None]
     return Shapes(
-        corners.reshape(-1, 2).astype(np.float32),
-        np.repeat(colours, _CORNERS, axis=0).astype(np.float32),
+        places.reshape(-1, 2).astype(np.float32),
+        np.repeat(colours, corners, axis=0).astype(np.float32),
         triangles.reshape(-1, 3),
     )
 

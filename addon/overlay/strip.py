@@ -18,7 +18,8 @@ from .shapes import Shapes
 Floats = NDArray[np.floating[Any]]
 
 _HEIGHT, _SPACE = 5.0, 1.0  # pixels at a scale of one
-_SCROLLER = 14.0  # pixels at the bottom that Blender's scroll bar takes
+_SCROLLER, _SCRUBBER = 14.0, 24.0  # pixels that Blender's scroll bar and its frame numbers take
+_LOWEST = 2.0  # pixels of a strip where there is little room
 _SHADES = 24  # doubts are drawn in so many steps: neighbours of one shade are one box
 
 _drawn: dict[tuple[Any, ...], Shapes] = {}  # what was drawn last, and would be again
@@ -35,23 +36,24 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region) -> Shapes:
     x0, x1 = (float(to_region(frame, 0.0, clip=False)[0]) for frame in (0.0, 10000.0))
     fps, limit = scene_fps(scene), settings.see.doubtful
     parts = []
+    shown = [entry for entry in settings.performances if entry.visible]
     bottom = (_SCROLLER + _SPACE) * pixel
-    for entry in settings.performances:
-        if not entry.visible:
-            continue
+    room = (region.height - _SCRUBBER * pixel - bottom) / max(len(shown), 1)
+    height = min(max(room - _SPACE * pixel, _LOWEST * pixel), _HEIGHT * pixel)
+    for entry in shown:
         data = captured.of(entry)
         if data is None:
             continue
-        key = (id(data), x0, x1, region.width, bottom, fps, limit, tuple(entry.colour), pixel)
+        key = (id(data), x0, x1, region.width, bottom, fps, limit, tuple(entry.colour), height)
         if key not in _drawn:
             if len(_drawn) > 64:
                 _drawn.clear()
             _drawn[key] = strip(
                 data, x0=x0, slope=(x1 - x0) / 10000.0, width=region.width, bottom=bottom, fps=fps,
-                limit=limit, colour=np.asarray(entry.colour[:]), pixel=pixel,
+                limit=limit, colour=np.asarray(entry.colour[:]), height=height,
             )  # fmt: skip
         parts.append(_drawn[key])
-        bottom += (_HEIGHT + _SPACE) * pixel
+        bottom += height + _SPACE * pixel
     return shapes.together(parts)
 
 
@@ -65,7 +67,7 @@ def strip(
     fps: float,
     limit: float,
     colour: Floats,
-    pixel: float = 1.0,
+    height: float = _HEIGHT,
 ) -> Shapes:
     """One performance's strip: its doubt in every pixel column, the worst of the frames that fall there.
 
@@ -89,10 +91,10 @@ def strip(
     colours = np.ones((len(starts), 4), np.float32)
     colours[:, :3] = shapes.doubt_colours(shade[starts] * (2.0 * limit / (_SHADES - 1)), limit)
     colours[:, 3] = 0.9
-    heights = (bottom, bottom + _HEIGHT * pixel)
+    heights = (bottom, bottom + height)
     x = np.stack([starts, ends], axis=-1).astype(np.float64)
     first = float(x[0, 0])
-    tab = np.array([[first - 5.0 * pixel, first - 1.0 * pixel]])
+    tab = np.array([[first - 1.2 * height, first - 0.2 * height]])
     return shapes.together(
         [shapes.boxes(tab, heights, np.array([[*colour, 1.0]])), shapes.boxes(x, heights, colours)]
     )

@@ -23,7 +23,7 @@ Floats = NDArray[np.floating[Any]]
 
 _SEEN = 0.1  # certainty below which a point is not drawn
 _UNSURE = 0.15  # metres: a joint this unsure is at its palest
-_LARGE = 350.0  # pixels of a body in the region, from which on points are of their full size
+_LARGE = 260.0  # pixels of a body in the region, from which on points are of their full size
 _BLACK = np.array([0.0, 0.0, 0.0], np.float32)
 _EDGES = np.array([(parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0])
 # Bones of the body are drawn thicker than those of fingers, jaw and eyes.
@@ -44,14 +44,14 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
     for entry in settings.performances:
         if not entry.visible:
             continue
-        there = captured.row_of(entry, scene)
-        if there is None:
+        if ghost:
+            parts += _ghost(
+                entry, captured.row_of(entry, scene, raw=True), see, region, space.region_3d, pixel
+            )
+        there = captured.row_of(entry, scene) if camera is not None else None
+        if camera is None or there is None or not shows(camera, entry, there[0]):
             continue
         data, row = there
-        if ghost:
-            parts += _ghost(entry, data, row, see, region, space.region_3d, pixel)
-        if camera is None or not _is_behind(camera, entry):
-            continue
         picture = picture_in(region, space.region_3d, camera, scene, data.size)
         if picture is None:
             continue
@@ -64,12 +64,12 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
 
 
 def smaller(data: Captured, row: int, picture: Picture, pixel: float) -> float:
-    """By how much points and bones are smaller than usual, 0.4 to 1: people in the distance are small."""
+    """By how much points and bones are smaller than usual, 0.5 to 1: people in the distance are small."""
     joints = data.joints[row, :BODY_JOINT_COUNT]
     if not np.isfinite(joints).all():
         return 1.0
     height = picture.scale * float(np.ptp(joints, axis=0).max()) / pixel
-    return float(np.clip(height / _LARGE, 0.4, 1.0))
+    return float(np.clip(height / _LARGE, 0.5, 1.0))
 
 
 def points(
@@ -87,11 +87,15 @@ def points(
         shapes.doubt_colours(1.0 - sure, 0.5) if see.colour_by == "certainty" else np.asarray(colour[:])
     )
     colours[:, 3] = 0.25 + 0.75 * sure
-    radius = np.where(fine, 1.4, 3.4) * pixel
     rims = colours.copy()
     rims[:, :3] = _BLACK
     places = picture.to_region(found)
-    return [shapes.discs(places, radius + pixel, rims), shapes.discs(places, radius, colours)]
+    parts = []
+    # Of points this small nobody sees that they have four corners, and there are many of them.
+    for chosen, radius, corners in ((fine, 1.6 * pixel, 4), (~fine, 3.4 * pixel, 8)):
+        parts.append(shapes.discs(places[chosen], radius + pixel, rims[chosen], corners=corners))
+        parts.append(shapes.discs(places[chosen], radius, colours[chosen], corners=corners))
+    return parts
 
 
 def skeleton(
@@ -134,14 +138,16 @@ def _bones(
 
 def _ghost(
     entry: RotocapPerformance,
-    data: Captured,
-    row: int,
+    there: tuple[Captured, int] | None,
     see: Any,
     region: bpy.types.Region,
     region_3d: bpy.types.RegionView3D,
     pixel: float,
 ) -> list[Shapes]:
     """The raw capture in the scene, where the armature stands, seen through everything."""
+    if there is None:
+        return []
+    data, row = there
     places = np.ones((data.places.shape[1], 4))
     places[:, :3] = data.places[row]
     if see.ghost == "beside":
@@ -151,9 +157,16 @@ def _ghost(
     clip = places @ np.array(region_3d.perspective_matrix).T
     depth = np.where(clip[:, 3:] > 1e-3, clip[:, 3:], np.nan)
     joints = (0.5 + 0.5 * clip[:, :2] / depth) * np.array([region.width, region.height])
-    return _bones(joints, data.sigma[row], colour=entry.colour, see=see, pixel=pixel, strength=0.7)
+    pale = 0.4 * np.asarray(entry.colour[:]) + 0.6
+    return _bones(joints, data.sigma[row], colour=pale, see=see, pixel=pixel, strength=0.7)
 
 
-def _is_behind(camera: bpy.types.Object, entry: RotocapPerformance) -> bool:
-    """Whether an entry's video is behind a camera. One that does not say which it shows, shows them all."""
-    return bool(camera.get(CAMERA_TAKE, entry.take) == entry.take)
+def shows(camera: bpy.types.Object, entry: RotocapPerformance, data: Captured) -> bool:
+    """Whether what a camera shows is an entry's video: by its take, or by the name of the file behind it."""
+    if camera.get(CAMERA_TAKE) == entry.take:
+        return True
+    behind = [
+        part.clip if part.source == "MOVIE_CLIP" else part.image for part in camera.data.background_images
+    ]
+    names = {bpy.path.basename(shown.filepath) for shown in behind if shown is not None}
+    return bool(data.video) and data.video in names

@@ -22,10 +22,11 @@ from ..skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, LEFT_HAND, PARENTS,
 from . import initial
 from .body import BodyFit, BodyOptions, fit_body
 from .evidence import Evidence, gather
-from .face import fit_jaw
-from .hands import fit_hand
+from .face import fit_face, fit_jaw
+from .hands import pose_hands
 from .lifted import LiftTrust, joint_sigma, with_lift
 from .model_points import scaled_rest, stature
+from .neck import share_turn
 from .world_frame import CameraMotion, in_world, seen_by, turned_back
 
 Array = NDArray[np.float64]
@@ -54,6 +55,7 @@ class FitResult:
     rest_joints: Array  # (55, 3)
     joints: Array  # (T, 55, 3)
     sigma: Array  # (T, 55) metres
+    arkit: Array  # (T, 52) 0 to 1; NaN where the face is not known
     standing: Array  # (T, 4) 0 to 1: heels and toes that stand still
     up: Array  # (T, 3) against gravity as the lift network sees it; the surer, the nearer to length 1
 
@@ -64,12 +66,17 @@ def solve(
     keypoints: Floats,
     points3d: Floats,
     camera_K: Array,
+    face: Floats | None = None,
+    expression: Floats | None = None,
     options: FitOptions = FitOptions(),
     motion: CameraMotion | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> FitResult:
     """Solve T frames of one person: keypoints (T, 133, 3), points3d (T, 133, 3), increasing time_s (T,).
+
+    face (T, 204, 3): the points of `landmarks.face_points`; expression (T, 52): ARKit coefficients
+    that a network gave, NaN where it did not. None if the backend gives none.
 
     `motion` is how the camera moves; without it, it stands still. The result is in the camera
     frame either way. `progress` is told the frames done and their total; `check` is called often and may
@@ -113,21 +120,33 @@ def solve(
             pelvis=seen_by(motion.camera, body.pelvis[:, None])[:, 0],
         )
     certainty = keypoints[..., 2].astype(np.float64)
+    body = replace(body, local=share_turn(body.local, rest))
     poses = np.zeros((count, JOINT_COUNT, 3))
     for block in in_blocks(count):
         poses[block, :BODY_JOINT_COUNT] = axis_angle_from_matrix(body.local[block])
     sigma = np.zeros((count, JOINT_COUNT))
     sigma[:, :BODY_JOINT_COUNT] = np.minimum(joint_sigma(lifted, evidence, log_scale), _LARGEST_SIGMA)
-    poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
+    arkit = np.full((count, 52), np.nan)
+    if face is None or not np.isfinite(face).any():
+        poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
+    else:
+        looks = fit_face(time_s=time_s, face=face, keypoints=keypoints, read=expression)
+        arkit, poses[:, INDEX["jaw"]] = looks.arkit, looks.jaw
+        poses[:, [INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]] = looks.eyes
     for joint in (22, 23, 24):
         sigma[:, joint] = sigma[:, PARENTS[joint]]
-    for points, hand, left in (
-        (wholebody.LEFT_HAND, LEFT_HAND, True),
-        (wholebody.RIGHT_HAND, RIGHT_HAND, False),
-    ):
-        poses[:, hand], weight = fit_hand(time_s, points3d[:, points], certainty[:, points], left=left)
-        wrist = sigma[:, INDEX["left_wrist" if left else "right_wrist"]]
-        sigma[:, hand] = np.hypot(wrist, 0.01 + (1.0 - weight) * _UNSEEN_SIGMA)[:, None]
+    seen = pose_hands(
+        poses,
+        time_s=time_s,
+        keypoints=keypoints,
+        points3d=points3d,
+        camera_K=camera_K,
+        pelvis=body.pelvis,
+        rest=rest,
+    )
+    for column, (hand, wrist) in enumerate(((LEFT_HAND, "left_wrist"), (RIGHT_HAND, "right_wrist"))):
+        unseen = (1.0 - seen[:, column]) * _UNSEEN_SIGMA
+        sigma[:, hand] = np.hypot(sigma[:, INDEX[wrist]], 0.01 + unseen)[:, None]
     joints = np.empty((count, JOINT_COUNT, 3))
     for block in in_blocks(count):
         joints[block], _ = forward(matrix_from_axis_angle(poses[block]), body.pelvis[block], rest)
@@ -137,6 +156,7 @@ def solve(
         rest_joints=rest,
         joints=joints,
         sigma=sigma,
+        arkit=arkit,
         standing=evidence.standing,
         up=lifted.up,
     )

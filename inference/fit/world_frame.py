@@ -49,7 +49,7 @@ def seen_by(camera: Array, points: Array) -> Array:
 
 def placed(camera: Array, points: Array) -> Array:
     """A point a frame (T, 3) in the camera's frame, in the world's."""
-    return np.einsum("tij,tj->ti", camera[:, :3, :3], points) + camera[:, :3, 3]
+    return np.asarray(np.einsum("tij,tj->ti", camera[:, :3, :3], points) + camera[:, :3, 3])
 
 
 def turned_back(camera: Array, local: Array) -> Array:

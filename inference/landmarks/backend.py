@@ -3,27 +3,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from . import pose as body
-from .assembly import PersonLandmarks, assemble
+from .assembly import PersonLandmarks, assemble, assemble_hands
 from .crop import Image, Picture
 from .face import PRESENT as FACE_PRESENT
 from .face import Face, FaceNetworks, on_its_head
-from .hands import PRESENT as HAND_PRESENT
-from .hands import Hand, HandNetworks, Side, at_its_wrist, same_place
+from .hand_finding import EAGER, HandFinder
+from .hands import Hand, Side
+from .hands_alone import HandsFound, LoneHands, imagined
+from .hands_alone import box as hands_box
 from .person_detector import Detection, PersonDetector
 from .pose import Pose, PoseNetwork
 from .state import Followed, PersonState
 
-# Below this the body's own wrist or nose is too uncertain to look for a hand or face at it.
+# Below this the body's own nose is too uncertain to look for a face at it.
 _IN_SIGHT = 0.1
 # A part that stays lost is looked for in every frame at first, then in every third.
 _EAGER, _EVERY = 10, 3
+
+
+# A body whose region is so many times the picture's shorter side is a close-up of its head.
+_CLOSE = 4.0
 
 
 class MediapipeBackend:
@@ -31,37 +38,74 @@ class MediapipeBackend:
 
     name = "mediapipe"
 
-    def __init__(self, *, threads: int = 2, hands: bool = True, face: bool = True) -> None:
-        """hands, face: whether they are looked for; a body without them is found in less time."""
+    def __init__(
+        self, *, threads: int = 2, hands: bool = True, face: bool = True, landmarker: Path | None = None
+    ) -> None:
+        """hands, face: whether they are looked for; a body without them is found in less time.
+
+        landmarker: the folder of Google's `face_landmarker` as ONNX, if it is to read expressions.
+        """
         self._wants_hands, self._wants_face = hands, face
         self._detector = PersonDetector(threads=threads)
         self._pose = PoseNetwork(threads=threads)
-        self._hands = HandNetworks(threads=threads)
-        self._face = FaceNetworks(threads=threads)
+        self._hands = HandFinder(threads=threads)
+        self._lone_hands = LoneHands(self._hands.networks, self._hands.palms)
+        self._face = FaceNetworks(threads=threads, landmarker=landmarker)
         self._picture: Picture | None = None
 
-    def detect(self, image: Image) -> list[Detection]:
-        """People in the picture (H, W, 3) BGR, best first, each once."""
-        return self._detector(self._of(image))
+    def detect(self, image: Image) -> Sequence[Detection | HandsFound]:
+        """People in the picture (H, W, 3) BGR, best first, each once.
 
-    def begin(self, detection: Detection) -> PersonState:
+        Where there is nobody, a face or hands that fill a good part of it are somebody all the same.
+        """
+        picture = self._of(image)
+        people = self._detector(picture)
+        palms = self._lone_hands.palms(picture) if self._wants_hands else []
+        people = [one for one in people if not imagined(one.roi, palms)]
+        close = _CLOSE * min(picture.width, picture.height)
+        if self._wants_face and (not people or (palms and all(one.roi.size > close for one in people))):
+            # So near there must be a face; skin beside a hand reads as a body as well.
+            face = self._face.somebody(picture)
+            people = people if people and face else face
+        return people or self._lone_hands.somebody(picture, palms)
+
+    def begin(self, detection: Detection | HandsFound) -> PersonState:
         """The state of a person who was just detected."""
-        return PersonState(pose=detection.roi)
+        return PersonState(pose=None if isinstance(detection, HandsFound) else detection.roi)
 
     def track(self, image: Image, state: PersonState) -> tuple[PersonLandmarks, PersonState] | None:
         """The person's landmarks, and the state to look with in the next frame. None if lost."""
         picture = self._of(image)
+        size = (picture.width, picture.height)
+        if state.pose is None:
+            alone = self._lone_hands(picture, state)
+            if alone is None or alone[1].hands == (None, None):
+                return None
+            found, state = alone
+            return assemble_hands(found, state.hands, size=size, box=hands_box(picture)), state
         pose = self._pose(picture, state.pose)
         if pose is None:
             return None
         state = replace(state, pose=pose.next_roi)
         hands: list[Hand | None] = [None, None]
         face: Face | None = None
-        if self._wants_hands:
-            hands, state = self._find_hands(picture, pose, state)
+        # The face first: what lies on it is hardly a hand.
         if self._wants_face:
             face, state = self._find_face(picture, pose, state)
-        return assemble(pose, hands, face, size=(picture.width, picture.height)), state
+        if self._wants_hands:
+            hands, state = self._hands(picture, pose, face, state)
+        return assemble(pose, hands, face, state.hands, size=size), state
+
+    def without(self, state: PersonState, part: str) -> PersonState:
+        """The state when a part of the person turned out to be somebody else's."""
+        if part == "face":
+            return replace(state, face=None, lost_face=state.lost_face + 1)
+        side = Side.LEFT if part == "left_hand" else Side.RIGHT
+        hands, lost = list(state.hands), list(state.lost_hands)
+        hands[side] = None
+        # Not at once again: the body's wrist, which led there, has not changed.
+        lost[side] = max(lost[side] + 1, EAGER)
+        return replace(state, hands=(hands[0], hands[1]), lost_hands=(lost[0], lost[1]))
 
     def pack(self, state: PersonState) -> dict[str, NDArray[Any]]:
         """The state as arrays, for a file."""
@@ -76,42 +120,6 @@ class MediapipeBackend:
         if self._picture is None or self._picture.image is not image:
             self._picture = Picture(image)
         return self._picture
-
-    def _find_hands(
-        self, picture: Picture, pose: Pose, state: PersonState
-    ) -> tuple[list[Hand | None], PersonState]:
-        before = (state.left_hand, state.right_hand)
-        hands: list[Hand | None] = []
-        for side in Side:
-            hand = None
-            wrist = (body.LEFT_WRIST, body.RIGHT_WRIST)[side]
-            if pose.certainty[wrist] >= _IN_SIGHT:
-                followed = before[side]
-                if followed is not None:
-                    hand = self._hand_at(picture, pose, side, followed.at(pose.points[wrist]))
-                if hand is None and _worth_looking(state.lost_hands[side]):
-                    hand = self._hand_at(picture, pose, side, self._hands.locate(picture, pose, side))
-            hands.append(hand)
-        left, right = hands
-        if left is not None and right is not None and same_place(left, right):
-            weaker = Side.LEFT if left.rightness > 0.5 else Side.RIGHT
-            hands[weaker] = None
-        after = [
-            None
-            if hand is None
-            else Followed(hand.next_roi(), _point(pose, (body.LEFT_WRIST, body.RIGHT_WRIST)[side]))
-            for side, hand in zip(Side, hands, strict=True)
-        ]
-        lost = [
-            0 if hand is not None else count + 1 for hand, count in zip(hands, state.lost_hands, strict=True)
-        ]
-        return hands, replace(state, left_hand=after[0], right_hand=after[1], lost_hands=(lost[0], lost[1]))
-
-    def _hand_at(self, picture: Picture, pose: Pose, side: Side, roi: Any) -> Hand | None:
-        hand = self._hands.read(picture, roi)
-        if hand.presence < HAND_PRESENT or not at_its_wrist(hand, pose, side):
-            return None
-        return hand
 
     def _find_face(self, picture: Picture, pose: Pose, state: PersonState) -> tuple[Face | None, PersonState]:
         face = None

@@ -8,6 +8,7 @@ otherwise the region follows the face's own points, moved along with the body's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 from ..models import embedded, session
 from . import anchors
 from .crop import Picture, Roi, planes, upright_angle
+from .face_landmarker import COUNT as COEFFICIENTS
+from .face_landmarker import FaceLandmarker
 from .face_points import COUNT, LEFT_EYE_PART, LIDS_LEFT, LIDS_RIGHT, MESH, MESH_PART, RIGHT_EYE_PART
 from .iris import IrisNetwork
+from .person_detector import BODY_REGION_M, Detection
 from .pose import NOSE, Pose
 
 DETECTOR_SIDE = 128
@@ -40,6 +44,10 @@ _RIGHT_EYE_CORNER, _LEFT_EYE_CORNER = 33, 263
 _EYES, _MOUTH = [2, 5], [9, 10]
 # Metres between the outer corners of an adult's eyes: what turns the mesh into metres.
 _EYE_CORNERS_M = 0.089
+# Metres between the middles of the eyes, of a head from chin to crown, from the nose to the hips.
+_EYES_M, _HEAD_M, _HIPS_BELOW_M = 0.063, 0.22, 0.65
+# A face this sure, whose head is at least this part of the picture's shorter side, is a close-up.
+CLOSE_UP, CLOSE_UP_SHARE = 0.6, 0.3
 # The side of a face's region, metres.
 _FACE_REGION_M = 0.26
 
@@ -51,6 +59,7 @@ class Face:
     points: NDArray[np.float64]  # (68, 2) pixels
     metres: NDArray[np.float64]  # (68, 3) camera axes, origin in the middle of the points
     mesh: NDArray[np.float64]  # (204, 3) as `metres`, the points of `face_points`; NaN: an eye not seen
+    expression: NDArray[np.float64]  # (52,) ARKit coefficients that a network gave; NaN: none did
     presence: float  # 0 to 1: that a face is there
     next_roi: Roi  # where to look in the next frame
 
@@ -60,7 +69,9 @@ class Face:
 
 
 class FaceNetworks:
-    def __init__(self, *, threads: int) -> None:
+    def __init__(self, *, threads: int, landmarker: Path | None = None) -> None:
+        """landmarker: the folder of `face_landmarker`'s files, if they are to give the coefficients."""
+        self._landmarker = FaceLandmarker(landmarker, threads=threads) if landmarker is not None else None
         self._detector = session(embedded("face_detection"), threads=threads)
         self._landmark = session(embedded("face_landmark"), threads=threads)
         self._detector_input = self._detector.get_inputs()[0].name
@@ -89,6 +100,24 @@ class FaceNetworks:
                 best = float(score), roi
         return best[1] if best else _region_guessed(pose)
 
+    def somebody(self, picture: Picture) -> list[Detection]:
+        """The person of a face that fills a good part of the picture, with the body below it."""
+        width, height = picture.width, picture.height
+        around = Roi((width - 1) / 2, (height - 1) / 2, float(max(width, height)), 0.0)
+        inputs = planes(picture.cut(around, DETECTOR_SIDE), symmetric=True)
+        values, logits = self._detector.run(["boxes", "scores"], {self._detector_input: inputs})
+        _, points, scores = anchors.decode(values[0], logits.reshape(-1), self._anchors, threshold=CLOSE_UP)
+        if not len(scores):
+            return []
+        right_eye, left_eye, nose = around.to_image(points[0], DETECTOR_SIDE)[:3]
+        metre = float(np.hypot(*(left_eye - right_eye))) / _EYES_M
+        if _HEAD_M * metre < CLOSE_UP_SHARE * min(width, height):
+            return []
+        angle = upright_angle(right_eye, left_eye) - np.pi / 2
+        x, y = nose + Roi(0.0, 0.0, 1.0, angle).rotation @ np.array([0.0, _HIPS_BELOW_M * metre])
+        roi = Roi(float(x), float(y), BODY_REGION_M * metre, angle)
+        return [Detection(box=roi.scaled(0.8).box().astype(np.float32), roi=roi, score=float(scores[0]))]
+
     def read(self, picture: Picture, roi: Roi) -> Face:
         """The face in the region, whether or not one is there."""
         inputs = planes(picture.cut(roi, SIDE))
@@ -112,11 +141,16 @@ class FaceNetworks:
             # The graph's own depth is in pixels of an eye; the mesh has lids, and an iris lies between them.
             kept[part, 2] = np.append(metres[lids, 2], np.full(5, metres[lids, 2].mean()))
         kept[np.isnan(kept[:, 0])] = np.nan
+        presence = float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60))))
+        expression = np.full(COEFFICIENTS, np.nan)
+        if self._landmarker is not None and presence >= PRESENT:
+            expression = self._landmarker(picture, _around(points))
         return Face(
             points=points[IBUG],
             metres=metres[IBUG],
             mesh=kept,
-            presence=float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60)))),
+            expression=expression,
+            presence=presence,
             next_roi=_around(points),
         )
 

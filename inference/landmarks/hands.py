@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hands: MediaPipe's hand_recrop (256, where the hand is) and hand_landmark (224, 21 points, metres).
 
-A hand belongs to a wrist of the body. It is looked for where it was in the frame before,
-moved along with that wrist, and found afresh by the re-crop network when it was lost.
-A find that is not at its own wrist (a face, the other hand) is refused.
+What a picture shows in a region; whose hand it is, and whether it is one at all, is
+`hand_sides`' matter, and when to look where `hand_finding`'s.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -25,10 +25,8 @@ SIDE = 224
 PRESENT = 0.5
 
 # An adult's hand from the wrist to the knuckle of the middle finger, metres.
-_PALM_M = 0.09
-_MIDDLE_KNUCKLE = 9
-# Below this fit of left and right, a find between two near wrists is the other hand.
-_OTHER_HAND = 0.2
+PALM_M = 0.09
+MIDDLE_KNUCKLE = 9
 # The points that hardly move when the fingers do; the region is drawn around them.
 _PALM = np.array([0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18])
 
@@ -38,7 +36,8 @@ class Side(IntEnum):
     RIGHT = 1
 
 
-_WRIST = (body.LEFT_WRIST, body.RIGHT_WRIST)
+WRIST = (body.LEFT_WRIST, body.RIGHT_WRIST)
+ELBOW = (body.LEFT_ELBOW, body.RIGHT_ELBOW)
 _PINKY = (body.LEFT_PINKY, body.RIGHT_PINKY)
 _INDEX = (body.LEFT_INDEX, body.RIGHT_INDEX)
 
@@ -53,12 +52,21 @@ class Hand:
     rightness: float  # 0 to 1: that it is a right hand
 
     @property
+    def wrist(self) -> NDArray[np.float64]:
+        return np.asarray(self.points[0], dtype=np.float64)
+
+    @property
     def palm(self) -> float:
         """Pixels from the wrist to the knuckles, as if the palm lay parallel to the picture."""
         flat = self.metres[:, :2]
         spread = float(np.sqrt((flat - flat.mean(axis=0)).var()))
         scale = float(np.sqrt((self.points - self.points.mean(axis=0)).var())) / max(spread, 1e-6)
-        return scale * float(np.linalg.norm(self.metres[_MIDDLE_KNUCKLE]))
+        return scale * float(np.linalg.norm(self.metres[MIDDLE_KNUCKLE]))
+
+    @property
+    def middle(self) -> NDArray[np.float64]:
+        """(2,) pixels, of the palm."""
+        return np.asarray(self.points[_PALM].mean(axis=0), dtype=np.float64)
 
     def next_roi(self) -> Roi:
         """Where to look in the next frame: upright from the wrist to the middle joints, twice the palm."""
@@ -89,48 +97,59 @@ class HandNetworks:
 
     def read(self, picture: Picture, roi: Roi) -> Hand:
         """The hand in the region, whether or not one is there."""
-        inputs = planes(picture.cut(roi, SIDE))
-        landmarks, presence, handedness, world = self._landmark.run(
+        return self.read_all(picture, [roi])[0]
+
+    def read_all(self, picture: Picture, regions: Sequence[Roi]) -> list[Hand]:
+        """The hand in each region, whether or not one is there; one call of the network."""
+        if not regions:
+            return []
+        inputs = np.concatenate([planes(picture.cut(roi, SIDE)) for roi in regions])
+        values = self._landmark.run(
             ["landmarks", "presence", "handedness", "world"], {self._landmark_input: inputs}
         )
-        metres = roi.turn(world.reshape(21, 3).astype(np.float64))
-        return Hand(
-            points=roi.to_image(landmarks.reshape(21, 3).astype(np.float64), SIDE),
-            metres=metres - metres[0],
-            presence=float(presence.reshape(-1)[0]),
-            rightness=float(handedness.reshape(-1)[0]),
-        )
+        return [
+            _hand(roi, *(value[i].astype(np.float64) for value in values)) for i, roi in enumerate(regions)
+        ]
+
+
+def _hand(roi: Roi, landmarks: Any, presence: Any, handedness: Any, world: Any) -> Hand:
+    metres = roi.turn(world.reshape(21, 3))
+    return Hand(
+        points=roi.to_image(landmarks.reshape(21, 3), SIDE),
+        metres=metres - metres[0],
+        presence=float(presence.reshape(-1)[0]),
+        rightness=float(handedness.reshape(-1)[0]),
+    )
 
 
 def region_from_pose(pose: Pose, side: Side) -> Roi:
     """The region for the re-crop network, from the body's wrist and knuckles."""
-    wrist, pinky, index = (pose.points[k[side]] for k in (_WRIST, _PINKY, _INDEX))
+    wrist, pinky, index = (pose.points[k[side]] for k in (WRIST, _PINKY, _INDEX))
     middle = (2 * index + pinky) / 3
     # A hand that points at the camera has its knuckles on its wrist; the body knows its true size.
-    reach = max(float(np.hypot(*(middle - wrist))), 0.6 * _PALM_M * pose.pixels_per_metre)
+    reach = max(float(np.hypot(*(middle - wrist))), 0.6 * PALM_M * pose.pixels_per_metre)
     roi = Roi(float(middle[0]), float(middle[1]), 2.0 * reach, upright_angle(wrist, middle))
     moved = roi.scaled(1.0, up=0.1)
     return Roi(moved.x, moved.y, 2.7 * roi.size, roi.angle)
 
 
-def at_its_wrist(hand: Hand, pose: Pose, side: Side) -> bool:
-    """Whether this can be the hand of that wrist: of a hand's size, near it, not the other hand."""
-    usual = _PALM_M * pose.pixels_per_metre
-    palm = max(hand.palm, 0.7 * usual)
-    if not 0.3 * usual < hand.palm < 3.0 * usual:
-        return False
-    own, other = (float(np.hypot(*(hand.points[0] - pose.points[_WRIST[s]]))) for s in (side, 1 - side))
-    if own > 0.9 * palm:
-        return False
-    # Where the wrists are near each other, distance means nothing: left and right decide, as far
-    # as the network can tell them.
-    fits = looks_like(hand, side)
-    apart = float(np.hypot(*(pose.points[_WRIST[0]] - pose.points[_WRIST[1]])))
-    if apart < palm:
-        return fits >= 0.5
-    if fits < _OTHER_HAND and (apart < 2.0 * palm or pose.certainty[_WRIST[side]] < 0.5):
-        return False
-    return own <= other
+def region_at_forearm(pose: Pose, side: Side, picture: Picture) -> Roi:
+    """Where the palm detector looks: around the forearm's end, the forearm pointing up.
+
+    Where that lies outside the picture, as much of it as is inside, and upright: there it is a guess.
+    """
+    elbow, wrist = pose.points[ELBOW[side]], pose.points[WRIST[side]]
+    along = wrist - elbow
+    length = float(np.hypot(*along))
+    palm = PALM_M * pose.pixels_per_metre
+    # A forearm that points at the camera shows no direction.
+    ahead = along / length if length > palm else np.zeros(2)
+    angle = upright_angle(elbow, wrist) if length > palm else 0.0
+    place = wrist + 0.7 * palm * ahead
+    x, y = np.clip(place, 0, (picture.width - 1, picture.height - 1))
+    if (x, y) != tuple(place):
+        angle = 0.0
+    return Roi(float(x), float(y), 7.0 * palm, angle)
 
 
 def same_place(one: Hand, two: Hand) -> bool:
@@ -139,6 +158,6 @@ def same_place(one: Hand, two: Hand) -> bool:
     return bool(apart < 0.35 * (one.palm + two.palm) / 2)
 
 
-def looks_like(hand: Hand, side: Side) -> float:
-    """0 to 1: how well left and right of the hand fit the wrist it was found at."""
-    return hand.rightness if side is Side.RIGHT else 1.0 - hand.rightness
+def fits(rightness: float, side: Side) -> float:
+    """0 to 1: how well left and right, as the network has it, fit a side."""
+    return rightness if side is Side.RIGHT else 1.0 - rightness

@@ -15,6 +15,7 @@ from .crop import Picture, Roi, planes, upright_angle
 
 SIDE = 224
 THRESHOLD = 0.5
+BODY_REGION_M = 2.2  # metres across a grown person's region
 # Hips nearer than this, in parts of the larger region, are one person found twice.
 SAME_PERSON = 0.1
 

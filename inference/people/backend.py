@@ -40,6 +40,11 @@ class PersonLandmarks(Protocol):
     def face(self) -> NDArray[np.float16]: ...  # (204, 3) see `landmarks.face_points`; NaN where not seen
 
     @property
+    def expression(
+        self,
+    ) -> NDArray[np.float16]: ...  # (52,) ARKit coefficients; NaN unless a network gave them
+
+    @property
     def box(self) -> NDArray[np.floating[Any]]: ...  # (4,) x0, y0, x1, y1 pixels
 
     @property
@@ -57,6 +62,9 @@ class LandmarkBackend(Protocol):
 
     def track(self, image: Image, state: Any) -> tuple[PersonLandmarks, Any] | None:
         """The person's landmarks, and the state to look with in the next frame. None if lost."""
+
+    def without(self, state: Any, part: str) -> Any:
+        """The state when a part of the person (`shared_parts.PARTS`) turned out to be somebody else's."""
 
     def pack(self, state: Any) -> Arrays:
         """The state as arrays, for the file."""

@@ -24,6 +24,9 @@ class TrackLandmarks:
     box: NDArray[np.float32]  # (N, 4) x0, y0, x1, y1 pixels
     # (N, 204, 3) see `landmarks.face_points`; NaN where not seen, None if nobody kept it
     face: NDArray[np.float16] | None = None
+    expression: NDArray[np.float16] | None = (
+        None  # (N, 52) ARKit coefficients; NaN unless a network gave them
+    )
 
     def __post_init__(self) -> None:
         count = len(self.frame)
@@ -35,6 +38,8 @@ class TrackLandmarks:
         }
         if self.face is not None:
             shapes["face"] = (count, FACE_COUNT, 3)
+        if self.expression is not None:
+            shapes["expression"] = (count, 52)
         for name, shape in shapes.items():
             got: Any = getattr(self, name).shape
             if got != shape:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ..wholebody import FACE
 from .appearance import appearance, blend, distance
 from .backend import Arrays, Image, LandmarkBackend, PersonLandmarks
 from .motion import Motion, apart, place, torsos_apart
@@ -54,6 +55,7 @@ class _Track:
     state: Any  # the backend's, from the last frame in which the person was seen
     motion: Motion
     appearance: NDArray[np.float32]
+    whole: bool = True  # its body was seen, not hands alone
     seen: int = 0  # frames in which it was
     missed: int = 0  # frames since it was last
 
@@ -83,6 +85,9 @@ class PeopleTracker:
     def step(self, image: Image, time_s: float) -> list[TrackRow]:
         """Everybody seen in the next frame (H, W, 3) BGR."""
         seen = self._follow(image, time_s)
+        if any(_whole(sighting) for sighting in seen.values()):
+            # Hands that were followed alone are somebody's who is in the picture now.
+            seen = {number: sighting for number, sighting in seen.items() if _whole(sighting)}
         self._part(seen, time_s)
         tracks = [
             track if track.number in seen else replace(track, missed=track.missed + 1)
@@ -94,9 +99,18 @@ class PeopleTracker:
             self._recognise(found, tracks, seen, time_s)
         self._steps += 1
 
-        # Not with newcomers: they may be a second look at somebody known, and would rob them.
+        # Newcomers may be a second look at somebody known, and must not rob them.
         proven = {track.number for track in tracks if track.seen >= ESTABLISHED}
-        settle([seen[number].landmarks for number in sorted(proven & seen.keys())])
+        lost = settle(
+            [seen[number].landmarks for number in sorted(proven & seen.keys())],
+            [seen[number].landmarks for number in sorted(seen.keys() - proven)],
+        )
+        for number, owner in list(seen.items()):
+            for landmarks, part in lost:
+                if landmarks is owner.landmarks:
+                    seen[number] = replace(
+                        seen[number], state=self._backend.without(seen[number].state, part)
+                    )
         rows = []
         self._tracks = []
         for track in sorted(tracks, key=lambda t: t.number):
@@ -176,6 +190,8 @@ class PeopleTracker:
             sighting = self._see(image, self._backend.begin(detection))
             if sighting is None or any(_overlaid(sighting, s) for s in (*seen.values(), *found)):
                 continue
+            if not _whole(sighting) and any(track.whole for track in self._tracks):
+                continue  # hands of somebody whose body was seen just now
             found.append(sighting)
         return found
 
@@ -204,7 +220,9 @@ class PeopleTracker:
             if column not in taken:
                 landmarks = sighting.landmarks
                 motion = Motion.start(time_s, landmarks.keypoints, landmarks.box)
-                tracks.append(_Track(self._next_number, sighting.state, motion, sighting.appearance))
+                tracks.append(
+                    _Track(self._next_number, sighting.state, motion, sighting.appearance, _whole(sighting))
+                )
                 seen[self._next_number] = sighting
                 self._next_number += 1
 
@@ -215,6 +233,7 @@ class PeopleTracker:
             "numbers": np.array([track.number for track in self._tracks], np.int64),
             "seen": np.array([track.seen for track in self._tracks], np.int64),
             "missed": np.array([track.missed for track in self._tracks], np.int64),
+            "whole": np.array([track.whole for track in self._tracks], np.bool_),
         }
         for i, track in enumerate(self._tracks):
             arrays[f"{i}.motion"] = track.motion.pack()
@@ -227,8 +246,8 @@ class PeopleTracker:
         """Go on where the tracker that `pack`ed these was."""
         self._steps, self._next_number = (int(value) for value in arrays["counters"])
         self._tracks = []
-        counts = zip(*(arrays[name] for name in ("numbers", "seen", "missed")), strict=True)
-        for i, (number, seen, missed) in enumerate(counts):
+        counts = zip(*(arrays[name] for name in ("numbers", "whole", "seen", "missed")), strict=True)
+        for i, (number, whole, seen, missed) in enumerate(counts):
             prefix = f"{i}.state."
             packed = {name[len(prefix) :]: v for name, v in arrays.items() if name.startswith(prefix)}
             self._tracks.append(
@@ -237,6 +256,7 @@ class PeopleTracker:
                     self._backend.unpack(packed),
                     Motion.unpack(arrays[f"{i}.motion"]),
                     np.asarray(arrays[f"{i}.appearance"], np.float32),
+                    bool(whole),
                     int(seen),
                     int(missed),
                 )
@@ -249,6 +269,11 @@ def _same(a: _Sighting, b: _Sighting) -> bool:
 
 def _overlaid(a: _Sighting, b: _Sighting) -> bool:
     return torsos_apart(a.landmarks.keypoints, b.landmarks.keypoints, size=_smaller(a, b)) < NOBODY_NEW
+
+
+def _whole(sighting: _Sighting) -> bool:
+    """Whether any of the body is seen, not hands alone."""
+    return bool((sighting.landmarks.keypoints[: FACE.start, 2] > 0.0).any())
 
 
 def _smaller(a: _Sighting, b: _Sighting) -> float:
@@ -276,5 +301,6 @@ def _update(track: _Track, sighting: _Sighting, time_s: float, *, alone: bool) -
         sighting.state,
         track.motion.update(time_s, landmarks.keypoints, landmarks.box),
         blend(track.appearance, sighting.appearance, share=0.1) if alone else track.appearance,
+        _whole(sighting),
         track.seen + 1,
     )

@@ -6,26 +6,27 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from pathlib import Path
 
 import bpy
+from installed import TAKE
 from window import Steps, click, picture, press, say, viewport
 
 HEADER = 27  # pixels from a button's middle to the next panel's header
 
 
-def story(take: Path) -> Steps:
-    """A Mixamo character gets `take`; Rotocap is installed, its tab is open."""
+def story() -> Steps:
+    """A Mixamo character gets the captured take; Rotocap is installed, its tab is open."""
     for thing in list(bpy.data.objects):
         bpy.data.objects.remove(thing)
     # The rigs need scipy and the skeleton, which came with the extension under its own name.
     sys.modules["rotocap"] = sys.modules["bl_ext.user_default.rotocap"]
+    bpy.context.scene.rotocap.performances.clear()
     rig = importlib.import_module("rigs.build").armature("mixamo")
     name = rig.name
     bpy.context.view_layer.objects.active = rig
     rig.select_set(True)
     scene = bpy.context.scene
-    scene.rotocap.take = str(take)
+    scene.rotocap.take = str(TAKE)
     rig.show_in_front = True
     _, area, _ = viewport()
     view = area.spaces.active.region_3d
@@ -39,10 +40,10 @@ def story(take: Path) -> Steps:
     for first in ("rotocap.take", "rotocap.people", "bpy.ops.rotocap.import_video"):
         yield from click(first, above=HEADER)  # close the panels above
     yield 0.3
-    picture("5_character.png")
+    picture("30_character.png")
     yield from click("retarget.rig", above=HEADER, ctrl=True)
     yield 0.3
-    picture("6_all_open.png")
+    picture("31_all_open.png")
     yield from click("retarget.root_motion", above=HEADER)
     yield 0.3
     yield from click("bpy.ops.rotocap.find_bone_map")
@@ -50,7 +51,7 @@ def story(take: Path) -> Steps:
     found = bpy.data.objects[name].rotocap
     assert found.preset == "mixamo", (found.preset, found.score)
     say(f"found: {found.preset}, {found.score:.0%}")
-    picture("7_found.png")
+    picture("32_found.png")
 
     yield from click("bpy.ops.rotocap.apply_to_armature")
     yield 2.0
@@ -58,17 +59,17 @@ def story(take: Path) -> Steps:
     certificate = json.loads(rig.rotocap.certificate)
     assert certificate["frames"] > 50, certificate["frames"]
     assert len(rig.animation_data.nla_tracks) == 1
-    picture("8_applied.png")
+    picture("33_applied.png")
 
     yield from click("bpy.ops.rotocap.find_bone_map", above=HEADER)
     yield 0.5
-    picture("9_certificate.png")
+    picture("34_certificate.png")
     frame = scene.frame_current
     yield from click("bpy.ops.rotocap.go_to_frame", across=0.8)
     yield 0.5
     assert scene.frame_current != frame, frame
     say(f"went to frame {scene.frame_current}")
-    picture("10_jumped.png")
+    picture("35_jumped.png")
 
     before = scene.frame_current
     yield from press("Z", ctrl=True)
@@ -78,4 +79,4 @@ def story(take: Path) -> Steps:
     assert not rig.rotocap.certificate
     assert rig.rotocap.preset == "mixamo", "and leaves the map"
     say(f"one undo takes the motion off the character (frame {before} -> {bpy.context.scene.frame_current})")
-    picture("11_undone.png")
+    picture("36_undone.png")

@@ -10,10 +10,25 @@ from pathlib import Path
 
 import bpy
 
-OUT = Path(__file__).parent / "out"
+HERE = Path(__file__).parent
+OUT = HERE / "out"
 
 Steps = Iterator[float]  # each yields how many seconds Blender gets for itself before the next
 report: list[str] = []
+
+# What this loop takes on a processor that nobody else uses. Waits are longer where it takes longer.
+_NOMINAL_S = 0.12
+
+
+def _patience() -> float:
+    begun = time.perf_counter()
+    total = 0
+    for number in range(3_000_000):
+        total += number
+    return max(1.0, (time.perf_counter() - begun) / _NOMINAL_S)
+
+
+PATIENCE = _patience()
 
 
 def say(text: str) -> None:
@@ -26,17 +41,35 @@ def picture(name: str) -> None:
 
 
 def viewport() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
+    """The first window, its 3D viewport, and the sidebar there."""
     window = bpy.context.window_manager.windows[0]
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     return window, area, next(region for region in area.regions if region.type == "UI")
 
 
+def in_viewport() -> dict[str, object]:
+    """For a command as if it were pressed in the viewport."""
+    window, area, _ = viewport()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    return {"window": window, "screen": window.screen, "area": area, "region": region}
+
+
+def show_tab() -> Steps:
+    """Open the sidebar at our tab."""
+    _, area, _ = viewport()
+    area.spaces.active.show_region_ui = True
+    yield 0.5
+    viewport()[2].active_panel_category = "Rotocap"
+    yield 0.5
+
+
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> Steps:
-    until = time.monotonic() + seconds
+    """seconds: on a quiet machine."""
+    until = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > until:
             picture("failed.png")
-            raise AssertionError(f"waited {seconds:.0f} s for: {what}")
+            raise AssertionError(f"waited {seconds * PATIENCE:.0f} s for: {what}")
         yield 0.1
 
 
@@ -46,19 +79,41 @@ def move(x: int, y: int) -> Steps:
     yield 0.05
 
 
-def press(key: str, *, ctrl: bool = False) -> Steps:
+def press(
+    key: str, *, text: str = "", ctrl: bool = False, shift: bool = False, at: tuple[int, int] | None = None
+) -> Steps:
+    """A key, and what it types, with the mouse over the viewport or where it is said."""
     window, area, _ = viewport()
-    x, y = area.x + 200, area.y + 300
+    x, y = at or (area.x + 200, area.y + 300)
     window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
     yield 0.05
-    window.event_simulate(key, "PRESS", x=x, y=y, ctrl=ctrl)
+    typed = {"unicode": text} if text else {}
+    window.event_simulate(key, "PRESS", x=x, y=y, ctrl=ctrl, shift=shift, **typed)
     yield 0.05
-    window.event_simulate(key, "RELEASE", x=x, y=y, ctrl=ctrl)
+    window.event_simulate(key, "RELEASE", x=x, y=y, ctrl=ctrl, shift=shift)
+    yield 0.3
+
+
+def drag(start: tuple[int, int], end: tuple[int, int], *, steps: int = 5, picture_of: str = "") -> Steps:
+    """With the left button from one place of the window to another; a picture before it is let go."""
+    window, _, _ = viewport()
+    window.event_simulate("MOUSEMOVE", "NOTHING", x=start[0], y=start[1])
+    yield 0.1
+    window.event_simulate("LEFTMOUSE", "PRESS", x=start[0], y=start[1])
+    yield 0.1
+    for step in range(1, steps + 1):
+        x = start[0] + (end[0] - start[0]) * step // steps
+        y = start[1] + (end[1] - start[1]) * step // steps
+        window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
+        yield 0.05
+    if picture_of:
+        picture(picture_of)
+    window.event_simulate("LEFTMOUSE", "RELEASE", x=end[0], y=end[1])
     yield 0.3
 
 
 def find(wanted: str, found: list[tuple[int, int]], *, across: float = 0.45) -> Steps:
-    """Hover down the sidebar until the button or field of `wanted` is under the mouse.
+    """Hover down the sidebar, and scroll it, until the button or field of `wanted` is under the mouse.
 
     wanted: how a command begins (bpy.ops.rotocap.capture), or how a field's data path ends.
     across: where to look, 0 is the sidebar's left edge and 1 its right.
@@ -66,19 +121,31 @@ def find(wanted: str, found: list[tuple[int, int]], *, across: float = 0.45) -> 
     window, area, region = viewport()
     manager = bpy.context.window_manager
     x = region.x + int(region.width * across)
-    for y in range(region.y + region.height - 10, region.y, -12):
-        yield from move(x, y)
-        manager.clipboard = ""
-        with bpy.context.temp_override(window=window, area=area, region=region):
-            if bpy.ops.ui.copy_python_command_button.poll():
-                bpy.ops.ui.copy_python_command_button()
-            elif bpy.ops.ui.copy_data_path_button.poll():
-                bpy.ops.ui.copy_data_path_button()
-        if manager.clipboard.startswith(wanted) or manager.clipboard.endswith("." + wanted):
-            found.append((x, y))
-            return
+    middle = region.y + region.height // 2
+    yield from _wheel(x, middle, "WHEELUPMOUSE", 40)
+    for _ in range(3):
+        for y in range(region.y + region.height - 10, region.y, -12):
+            yield from move(x, y)
+            manager.clipboard = ""
+            with bpy.context.temp_override(window=window, area=area, region=region):
+                if bpy.ops.ui.copy_python_command_button.poll():
+                    bpy.ops.ui.copy_python_command_button()
+                elif bpy.ops.ui.copy_data_path_button.poll():
+                    bpy.ops.ui.copy_data_path_button()
+            if manager.clipboard.startswith(f"{wanted}(") or manager.clipboard.endswith("." + wanted):
+                found.append((x, y))
+                return
+        yield from _wheel(x, middle, "WHEELDOWNMOUSE", 8)
     picture("failed.png")
     raise AssertionError(f"nothing for {wanted} in the sidebar")
+
+
+def _wheel(x: int, y: int, direction: str, ticks: int) -> Steps:
+    window, _, _ = viewport()
+    window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
+    for _ in range(ticks):
+        window.event_simulate(direction, "PRESS", x=x, y=y)
+    yield 0.3
 
 
 def click_at(x: int, y: int, *, ctrl: bool = False) -> Steps:

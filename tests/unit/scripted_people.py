@@ -47,6 +47,7 @@ class Landmarks:
     keypoints: np.ndarray
     points3d: np.ndarray
     face: np.ndarray
+    expression: np.ndarray
     box: np.ndarray
     score: float
 
@@ -73,7 +74,8 @@ def figure(place: Place, *, frame: int, jitter: float = 0.0, seed: int = 0) -> L
     points3d[:23, :2], points3d[:23, 2] = body * 1.7, 0.0
     box = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)]).astype(np.float32)
     face = np.full((FACE_POINTS, 3), np.nan, np.float16)
-    return Landmarks(keypoints, points3d, face, box, 0.95)
+    expression = np.full(52, np.nan, np.float16)
+    return Landmarks(keypoints, points3d, face, expression, box, 0.95)
 
 
 def picture(actors: list[Actor], frame: int) -> np.ndarray:

@@ -80,6 +80,27 @@ def test_everybody_is_captured(tmp_path):
     assert not list(path.rglob("*.part"))
 
 
+def test_the_picked_person_is_captured_and_may_be_changed_without_reading_again(tmp_path):
+    path = tmp_path / "picked.take"
+    video = write_video(tmp_path / "two.mp4", TWO, 40)
+    asked = {"backend": lambda o: (ScriptedBackend(TWO), {}), "preview": (poses := []).append}
+    for frame, actor in ((10, 1), (39, 0)):
+        x, y, _ = TWO[actor].where(frame)
+        take = capture(options(video, path, people="picked", pick=(frame, x, y)), **asked)
+        (person,) = take.people
+        keypoints = take.sequence(person).keypoints
+        assert keypoints[frame, 11:13, 0].mean() == pytest.approx(x, abs=4.0)
+        assert Take.open(path).solve.pick == (frame, x, y)
+    assert poses and {pose.frame for pose in poses} <= set(range(40))
+    assert take.frames_read == 40
+
+
+@pytest.mark.parametrize("changes", [{"people": "picked"}, {"people": "all", "pick": (1, 2.0, 3.0)}])
+def test_a_picked_person_needs_a_place_and_the_other_way_round(video, tmp_path, changes):
+    with pytest.raises(RotocapError, match="give both"):
+        capture(options(video, tmp_path / "t.take", **changes), backend=scripted())
+
+
 def same_result(path, whole_path):
     expected, got = persons(whole_path), persons(path)
     assert expected.keys() == got.keys()

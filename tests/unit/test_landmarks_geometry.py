@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from standing_person import SCALE, hand_at, remembered, standing
 
 from rotocap.inference import wholebody
 from rotocap.inference.landmarks import anchors, draw, pose
 from rotocap.inference.landmarks.assembly import assemble
 from rotocap.inference.landmarks.crop import Picture, Roi, planes, upright_angle
-from rotocap.inference.landmarks.hands import Hand, Side, at_its_wrist, region_from_pose, same_place
+from rotocap.inference.landmarks.hands import Side, region_from_pose, same_place
 from rotocap.inference.landmarks.person_detector import Detection, distinct, region_from_points
-from rotocap.inference.landmarks.pose import Pose
 from rotocap.inference.landmarks.state import Followed, PersonState
 
 
@@ -131,69 +129,8 @@ def test_a_point_outside_the_heat_map_stays() -> None:
     assert pose._refined(points, np.full((2, 64, 64), 5.0)) == pytest.approx(points)
 
 
-# A person of 190 pixels a metre who faces the camera with arms hanging: x, y in metres from the hips.
-STANDING = {
-    0: (0.0, -0.62), 2: (0.03, -0.65), 5: (-0.03, -0.65), 7: (0.07, -0.63), 8: (-0.07, -0.63),
-    11: (0.17, -0.45), 12: (-0.17, -0.45), 13: (0.25, -0.2), 14: (-0.25, -0.2),
-    15: (0.3, 0.05), 16: (-0.3, 0.05), 17: (0.32, 0.13), 18: (-0.32, 0.13),
-    19: (0.3, 0.14), 20: (-0.3, 0.14), 21: (0.28, 0.1), 22: (-0.28, 0.1),
-    23: (0.1, 0.0), 24: (-0.1, 0.0), 25: (0.1, 0.42), 26: (-0.1, 0.42), 27: (0.1, 0.84), 28: (-0.1, 0.84),
-    29: (0.1, 0.88), 30: (-0.1, 0.88), 31: (0.14, 0.9), 32: (-0.14, 0.9),
-}  # fmt: skip
-SCALE, MIDDLE = 190.0, np.array([400.0, 300.0])
-# A flat left hand that points down: 21 points in metres from its wrist.
-FLAT_HAND = np.array(
-    [[0.0, 0.0]] + [[0.02 * (2 - finger), 0.09 + 0.025 * joint] for finger in range(5) for joint in range(4)]
-)
-
-
-def standing() -> Pose:
-    metres = np.zeros((33, 3))
-    for index, place in STANDING.items():
-        metres[index, :2] = place
-    for index, like in ((1, 2), (3, 2), (4, 5), (6, 5), (9, 0), (10, 0)):
-        metres[index] = metres[like]
-    return Pose(
-        points=metres[:, :2] * SCALE + MIDDLE,
-        certainty=np.full(33, 0.9),
-        metres=metres,
-        presence=1.0,
-        next_roi=Roi(400.0, 300.0, 480.0, 0.0),
-    )
-
-
-def hand_at(place: NDArray[np.float64], *, rightness: float = 0.1) -> Hand:
-    metres = np.concatenate([FLAT_HAND, np.zeros((21, 1))], axis=1)
-    return Hand(points=FLAT_HAND * SCALE + place, metres=metres, presence=0.95, rightness=rightness)
-
-
 def test_the_bodys_scale_in_the_picture() -> None:
     assert standing().pixels_per_metre == pytest.approx(SCALE)
-
-
-def test_a_hand_belongs_to_the_wrist_it_is_at() -> None:
-    body = standing()
-    left, right = body.points[15], body.points[16]
-    assert hand_at(left).palm == pytest.approx(SCALE * 0.09)
-    assert at_its_wrist(hand_at(left + 5), body, Side.LEFT)
-    assert not at_its_wrist(hand_at(right), body, Side.LEFT)
-    assert not at_its_wrist(hand_at(body.points[0]), body, Side.LEFT)  # on the face
-
-
-def test_of_two_wrists_that_touch_the_hand_chooses_by_its_side() -> None:
-    body = standing()
-    points = body.points.copy()
-    points[16] = points[15] + (4, 0)
-    body = replace(body, points=points)
-    assert at_its_wrist(hand_at(points[15] + (2, 0), rightness=0.05), body, Side.LEFT)
-    assert not at_its_wrist(hand_at(points[15] + (2, 0), rightness=0.05), body, Side.RIGHT)
-
-
-def test_a_hand_of_a_giant_is_refused() -> None:
-    body = standing()
-    hand = hand_at(body.points[15])
-    giant = replace(hand, points=(hand.points - hand.points[0]) * 5 + hand.points[0])
-    assert not at_its_wrist(giant, body, Side.LEFT)
 
 
 def test_two_hands_in_one_place_are_one() -> None:
@@ -214,7 +151,7 @@ def test_the_hands_region_lies_on_the_hand_and_turns_with_it() -> None:
 def test_assembly_puts_left_on_the_left() -> None:
     body = standing()
     hands = [hand_at(body.points[15]), None]
-    person = assemble(body, hands, None, size=(800, 600))
+    person = assemble(body, hands, None, (remembered(hands[0], Side.LEFT), None), size=(800, 600))
     for name, index in (("left_wrist", 15), ("right_ankle", 28), ("left_big_toe", 31), ("right_heel", 30)):
         assert person.keypoints[wholebody.INDEX[name], :2] == pytest.approx(body.points[index], abs=1e-3)
         assert person.points3d[wholebody.INDEX[name]] == pytest.approx(body.metres[index], abs=1e-6)
@@ -223,7 +160,7 @@ def test_assembly_puts_left_on_the_left() -> None:
 
 
 def test_what_no_network_saw_has_no_certainty() -> None:
-    person = assemble(standing(), [None, None], None, size=(800, 600))
+    person = assemble(standing(), [None, None], None, (None, None), size=(800, 600))
     toes = [wholebody.INDEX["left_small_toe"], wholebody.INDEX["right_small_toe"]]
     assert (person.keypoints[toes] == 0).all()
     assert np.isnan(person.points3d[toes]).all()
@@ -233,7 +170,7 @@ def test_what_no_network_saw_has_no_certainty() -> None:
 
 def test_a_lost_hand_keeps_the_bodys_knuckles_at_half_certainty() -> None:
     body = standing()
-    person = assemble(body, [None, None], None, size=(800, 600))
+    person = assemble(body, [None, None], None, (None, None), size=(800, 600))
     hand = person.keypoints[wholebody.RIGHT_HAND]
     assert sorted(np.flatnonzero(hand[:, 2])) == [0, 2, 5, 17]
     assert hand[[0, 2, 5, 17], 2] == pytest.approx(0.45)
@@ -244,7 +181,7 @@ def test_a_lost_hand_keeps_the_bodys_knuckles_at_half_certainty() -> None:
 
 
 def test_points_outside_the_picture_have_no_certainty() -> None:
-    person = assemble(standing(), [None, None], None, size=(800, 420))  # cut above the ankles
+    person = assemble(standing(), [None, None], None, (None, None), size=(800, 420))  # cut above the ankles
     ankles = [wholebody.INDEX["left_ankle"], wholebody.INDEX["right_ankle"]]
     assert (person.keypoints[ankles, 2] == 0).all()
     assert (person.keypoints[[5, 6, 11, 12], 2] > 0.8).all()
@@ -254,24 +191,25 @@ def test_points_outside_the_picture_have_no_certainty() -> None:
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_state_comes_back_from_a_file_exactly(whole: bool) -> None:
     part = Followed(Roi(1 / 3, 2.5, 100.7, -0.1), (7.1, 1 / 7))
+    hand = remembered(hand_at(standing().points[16] + 1 / 3, rightness=1 / 7), Side.RIGHT)
     state = PersonState(
-        pose=Roi(100.123, 1 / 9, 3.0, 2.0),
-        left_hand=part if whole else None,
-        right_hand=part,
+        pose=Roi(100.123, 1 / 9, 3.0, 2.0) if whole else None,
+        hands=(hand if whole else None, hand),
         face=None if whole else part,
         lost_hands=(0, 4) if whole else (12, 0),
         lost_face=3,
+        exchanged=2,
     )
     assert PersonState.from_array(state.to_array()) == state
 
 
 def test_a_state_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"expected \(25,\), got \(24,\)"):
+    with pytest.raises(ValueError, match=r"expected \(256,\), got \(24,\)"):
         PersonState.from_array(np.zeros(24))
 
 
 def test_drawing_marks_the_sides_and_leaves_out_the_uncertain() -> None:
-    person = assemble(standing(), [None, None], None, size=(800, 600))
+    person = assemble(standing(), [None, None], None, (None, None), size=(800, 600))
     image = np.zeros((600, 800, 3), np.uint8)
     draw.draw_keypoints(image, person.keypoints)
     left, right = (image[tuple(standing().points[k].astype(int)[::-1])].astype(int) for k in (25, 26))
@@ -284,7 +222,7 @@ def test_drawing_marks_the_sides_and_leaves_out_the_uncertain() -> None:
 
 
 def test_drawing_outside_the_picture_changes_nothing() -> None:
-    person = assemble(standing(), [None, None], None, size=(800, 600))
+    person = assemble(standing(), [None, None], None, (None, None), size=(800, 600))
     image = np.zeros((50, 60, 3), np.uint8)
     draw.draw_keypoints(image, person.keypoints)
     assert not image.any()

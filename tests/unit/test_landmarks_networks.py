@@ -14,6 +14,8 @@ from rotocap.inference import wholebody
 from rotocap.inference.errors import ModelError
 from rotocap.inference.landmarks.assembly import PersonLandmarks
 from rotocap.inference.landmarks.backend import MediapipeBackend
+from rotocap.inference.people.tracker import PeopleTracker
+from rotocap.inference.sequence import SmplxSequence
 from rotocap.inference.video import VideoReader
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "sample.mp4"
@@ -155,3 +157,72 @@ def test_the_face_of_a_head_that_lies_or_hangs_is_read_in_its_own_direction(
         back = np.stack([width - 1 - back[:, 1], back[:, 0]], axis=1)
     eyes = np.linalg.norm(upright[36, :2] - upright[45, :2])
     assert np.linalg.norm(back - upright[:, :2], axis=1).max() < 0.4 * eyes
+
+
+def followed(backend: MediapipeBackend, images: list[NDArray[np.uint8]]) -> list[list[PersonLandmarks]]:
+    """Everybody in each picture of a video."""
+    tracker = PeopleTracker(backend)
+    return [[row.landmarks for row in tracker.step(image, t / 25.0)] for t, image in enumerate(images)]
+
+
+def test_a_hand_alone_is_somebody_without_a_body(backend: MediapipeBackend) -> None:
+    """A hand that fills the picture: networks see a body in it, too."""
+    images = [image[250:550, 0:220] for image in frames("pexels_makeup_face_hand_720.mp4", 50, 66)]
+    seen = followed(backend, images)
+    assert all(len(people) == 1 for people in seen)
+    for (person,) in seen:
+        assert (person.keypoints[: wholebody.FACE.stop, 2] == 0).all()
+        assert (person.keypoints[wholebody.LEFT_HAND, 2] == 0).all()
+        assert np.isnan(person.points3d[: wholebody.FACE.stop]).all()
+        assert person.keypoints[wholebody.RIGHT_HAND, 2].max() > 0.8
+
+
+def test_a_head_alone_is_somebody_from_the_first_frame(backend: MediapipeBackend) -> None:
+    images = [image[170:470, 200:500] for image in frames("pexels_makeup_face_hand_720.mp4", 50, 56)]
+    seen = followed(backend, images)
+    assert all(len(people) == 1 for people in seen)
+    for (person,) in seen:
+        assert person.keypoints[wholebody.FACE, 2].mean() > 0.5
+        assert person.keypoints[7:17, 2].max() < 0.3  # arms and legs lie outside
+        assert person.keypoints[wholebody.LEFT_HAND, 2].max() < 0.3
+
+
+def test_a_hand_that_the_pictures_edge_cuts_is_found(backend: MediapipeBackend) -> None:
+    """Her wrist lies outside, as far as the body knows; thumb and forefinger are inside."""
+    seen = followed(backend, frames("pexels_makeup_face_hand_720.mp4", 234, 242))
+    right = [people[0].keypoints[wholebody.RIGHT_HAND] for people in seen]
+    assert min(hand[:, 2].max() for hand in right[-3:]) > 0.4
+    last = right[-1][right[-1][:, 2] > 0, :2]
+    assert len(last) >= 8
+    assert ((last > (0, 400)) & (last < (130, 720))).all()  # measured by eye
+    assert all(people[0].keypoints[wholebody.LEFT_HAND, 2].max() < 0.4 for people in seen)
+
+
+def test_a_hand_that_goes_away_fades_and_one_that_comes_grows_certain(backend: MediapipeBackend) -> None:
+    """She brings her hand up from below the picture; then her hand is painted over."""
+    images = frames("pexels_makeup_face_hand_720.mp4", 56, 72)
+    for image in images[8:]:
+        image[220:, :190] = (150, 130, 110)
+    hands = [people[0].keypoints[wholebody.RIGHT_HAND, 2].max() for people in followed(backend, images)]
+    assert min(hands[3:8]) > 0.9
+    assert (np.diff(hands[7:11]) < 0).all()
+    assert max(hands[13:]) < 0.5
+
+
+def test_nothing_that_is_found_beside_a_body_is_a_hand(backend: MediapipeBackend) -> None:
+    """Gloves of the background's colour: no hand is made up on the trunk or on the face."""
+    with VideoReader(SAMPLE, end_frame=12) as reader:
+        images = [frame.image for frame in reader]
+    truth = SmplxSequence.load(SAMPLE.with_name("truth.npz"))
+    focal, centre = truth.camera_K[0, 0], truth.camera_K[:2, 2]
+    for t, image in enumerate(images):
+        for wrist in (20, 21):
+            x, y, z = truth.joints_camera[t, wrist]
+            at = (focal * x / z + centre[0], focal * y / z + centre[1])
+            fingers = truth.joints_camera[t, 28 if wrist == 20 else 43]
+            end = fingers[:2] / fingers[2] * focal + centre
+            middle = (np.array(at) + end) / 2
+            cv2.circle(image, np.rint(middle).astype(int).tolist(), 46, (200, 205, 205), -1)
+    for people in followed(backend, images)[2:]:
+        for part in (wholebody.LEFT_HAND, wholebody.RIGHT_HAND):
+            assert (people[0].keypoints[part, 2] > 0.5).sum() < 12

@@ -64,3 +64,35 @@ def test_hands_that_touch_stay_two_hands() -> None:
     put(second, RIGHT, np.array([135.0, 120.0]), 6.0)
     settle([first, second])
     assert seen(first, LEFT) and seen(second, RIGHT)
+
+
+def test_a_newcomer_never_takes_a_hand() -> None:
+    """Who is seen through somebody's arm has its wrist exactly on that hand; the other one's is off."""
+    known, newcomer = person(100.0), person(150.0)
+    put(known, LEFT, known.keypoints[9, :2] + [4.0, 0.0], 5.0)
+    put(newcomer, RIGHT, known.keypoints[9, :2] + [4.0, 0.0], 5.0)
+    newcomer.keypoints[10, :2] = known.keypoints[9, :2] + [4.0, 0.0]
+    lost = settle([known], [newcomer])
+    assert seen(known, LEFT) and not seen(newcomer, RIGHT)
+    assert [(who is newcomer, part) for who, part in lost] == [(True, "right_hand")]
+
+
+def test_who_had_the_hand_keeps_it_when_wrists_are_equally_near() -> None:
+    """Certainty holds how long a hand was followed, and whether it is of that side."""
+    first, second = person(100.0), person(150.0)
+    place = first.keypoints[9, :2] + [3.0, 0.0]
+    put(first, LEFT, place, 5.0)
+    put(second, RIGHT, place, 5.0)
+    second.keypoints[10, :2] = first.keypoints[9, :2]
+    first.keypoints[LEFT, 2] = 0.4  # found just now
+    assert settle([first, second]) == [(first, "left_hand")]
+    assert seen(second, RIGHT) and not seen(first, LEFT)
+
+
+def test_a_hand_cut_by_the_pictures_edge_is_still_one_hand() -> None:
+    first, second = person(100.0), person(150.0)
+    put(first, LEFT, first.keypoints[9, :2], 5.0)
+    put(second, RIGHT, first.keypoints[9, :2] + [1.0, 1.0], 5.0)
+    for part, landmarks in ((LEFT, first), (RIGHT, second)):
+        landmarks.keypoints[part.start + 15 : part.stop, 2] = 0.0
+    assert len(settle([first, second])) == 1

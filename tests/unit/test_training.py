@@ -25,12 +25,13 @@ from rotocap.training.losses import Prediction, loss, tokens  # noqa: E402
 from rotocap.training.measure import measure  # noqa: E402
 from rotocap.training.model import Lift, ModelOptions  # noqa: E402
 from rotocap.training.motion_data import MotionSequence, MotionSet  # noqa: E402
-from rotocap.training.synthesis import AS_RECORDED, Synthesis, Variety  # noqa: E402
+from rotocap.training.synthesis import AS_RECORDED, Batch, Synthesis, Variety  # noqa: E402
 
 SMALL = ModelOptions(width=64, trunk=1, layers=2, side=32, side_layers=1, heads=4, joint_width=8)
 PERFECT = Variety(
-    mirrored=0.0, mixed_halves=0.0, offsets=0.0, tempo=0.0, cut_off=0.0, focal_error=0.0, errors=False
-)
+    mirrored=0.0, mixed_halves=0.0, offsets=0.0, tempo=0.0, straightened=0.0, cut_off=0.0,
+    focal_error=0.0, errors=False,
+)  # fmt: skip
 
 
 def motion(*, frames: int = 90, standing: bool = False) -> MotionSet:
@@ -95,6 +96,34 @@ def test_mirroring_exchanges_left_and_right() -> None:
     assert bend(plain, "left") < 0.9 < bend(plain, "right")
     assert bend(mirrored, "right") < 0.9 < bend(mirrored, "left")
     assert len(set(MIRROR_POINTS.tolist())) == layout.POINTS
+
+
+def test_straightened_legs_keep_their_feet_under_the_hips_and_level() -> None:
+    where = (torch.zeros(24, dtype=torch.long), torch.full((24,), 10.0), torch.ones(24), 10)
+    plain = Synthesis(motion(), variety=PERFECT, seed=3).windows(*where)
+    straight = Synthesis(motion(), variety=Variety(**{**vars(PERFECT), "straightened": 1.0}), seed=3)
+    less = straight.windows(*where)
+
+    def parts(batch: Batch) -> tuple[torch.Tensor, ...]:
+        """In the pelvis's axes: the knee's flexion, the foot's world turn, hip to ankle in leg lengths."""
+        back = batch.turns[..., 0, :, :].transpose(-1, -2)
+        thigh, shank = batch.turns[..., INDEX["left_hip"], :, 1], batch.turns[..., INDEX["left_knee"], :, 1]
+        flexion = torch.rad2deg(torch.acos((thigh * shank).sum(-1).clamp(-1.0, 1.0)))
+        leg = (back @ (batch.places[..., INDEX["left_ankle"], :] - batch.places[..., 1, :])[..., None])[
+            ..., 0
+        ]
+        return (
+            flexion,
+            back @ batch.turns[..., INDEX["left_ankle"], :, :],
+            leg / leg.norm(dim=-1, keepdim=True),
+        )
+
+    bent, foot, leg = parts(plain)
+    new, new_foot, new_leg = parts(less)
+    assert (new < bent - 1.0).all() and (new >= 0.0).all()
+    assert (bent - new).max() > 15.0
+    torch.testing.assert_close(new_foot, foot, atol=1e-3, rtol=0.0)
+    assert (new_leg * leg).sum(-1).min() > np.cos(np.radians(6.0))
 
 
 def test_the_same_seed_gives_the_same_samples() -> None:

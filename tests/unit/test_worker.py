@@ -215,6 +215,45 @@ def test_errors_are_events_with_a_code(start, tmp_path, changes, code, words):
     assert words in events[-1]["message"]
 
 
+def test_poses_are_told_while_the_video_is_read_and_parts_can_be_left_out(start, tmp_path):
+    path = tmp_path / "live.take"
+    events, status, errors = start(**job(path, preview=True, hands=False, face=False, end_frame=12)).end()
+    assert status == 0, errors
+    kinds = [event["event"] if event["event"] != "progress" else event["stage"] for event in events]
+    assert kinds.index("pose") < kinds.index("people")
+    poses = [event for event in events if event["event"] == "pose"]
+    assert all((len(pose["poses"]), len(pose["pelvis"])) == (165, 3) for pose in poses)
+    assert [pose["frame"] for pose in poses] == sorted({pose["frame"] for pose in poses})
+    assert 1.0 < poses[0]["pelvis"][2] < 10.0  # metres before the camera
+    take = Take.open(path)
+    (person,) = take.people
+    keypoints = take.sequence(person).keypoints
+    assert keypoints[:, 91:, 2].max() == 0.0 and keypoints[:, 23:91, 2].max() == 0.0
+    assert keypoints[:, :17, 2].max() > 0.5
+    again, _, _ = start(**job(path, end_frame=12)).end()
+    assert "hands: off, now on" in again[-1]["message"]
+
+
+def test_the_people_of_one_frame(start, tmp_path):
+    picture = tmp_path / "frame.npy"
+    events, status, errors = start(task="people", video=str(SAMPLE), frame=20, picture=str(picture)).end()
+    assert status == 0, errors
+    (found,) = [event for event in events if event["event"] == "people"]
+    assert (found["frame"], found["size"]) == (20, [540, 720])
+    ((x0, y0, x1, y1),) = found["boxes"]
+    assert 0 <= x0 < x1 <= 540 and 0 <= y0 < y1 <= 720
+    assert y1 - y0 > 300  # the person from head to feet
+    assert np.load(picture).shape == (720, 540, 3)
+    events, status, _ = start(task="people", video=str(SAMPLE), frame=999, picture=str(picture)).end()
+    assert (status, events[-1]["code"]) == (3, "video")
+
+
+def test_an_unknown_task_is_said(start, tmp_path):
+    events, status, _ = start(**job(tmp_path / "t.take", task="dance")).end()
+    assert status != 0
+    assert "'dance'" in events[-1]["message"]
+
+
 def test_it_runs_from_a_folder_of_any_name(start, tmp_path):
     # An installed extension lies in a folder that Blender names.
     copy = tmp_path / "user default" / "röto"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speed and memory, into build/bench.json as flat keys.
 
-    python -m rotocap.tools.benchmark [--only capture solve worker graphs keys retarget] [--minutes 20]
+    python -m rotocap.tools.benchmark [--only capture hands_face solve worker ...] [--minutes 20]
 
 Ratios are measured in turns within one run, so that a busy machine is busy for both.
 """
@@ -16,14 +16,14 @@ import sys
 from pathlib import Path
 
 from ...inference.errors import RotocapError
-from . import memory, solve, speed
+from . import hands_face, memory, solve, speed
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
 MEDIA = ROOT.parent / "shared" / "media"
 CLIP = "sports2d_lateral_raise_720p.mp4"
 SAMPLE = ROOT / "tests" / "data" / "sample" / "sample.mp4"
-PARTS = ("capture", "solve", "worker", "graphs", "keys", "retarget")
+PARTS = ("capture", "hands_face", "solve", "worker", "graphs", "keys", "retarget")
 
 
 def main() -> int:
@@ -52,6 +52,8 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "rotocap.tools.bench_retarget"], check=True)
     if "capture" in options.only:
         _merge(speed.against_holistic(clip, frames=options.frames, rounds=options.rounds, say=_say))
+    if "hands_face" in options.only:
+        _merge(hands_face.measure(clip, frames=options.frames, rounds=options.rounds, say=_say))
     if "solve" in options.only:
         _merge(solve.measure(SAMPLE, rounds=options.rounds, say=_say))
     if "worker" in options.only:

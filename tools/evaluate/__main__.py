@@ -23,7 +23,7 @@ from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from .. import side_videos
-from . import automap, lift, retarget, retarget_pictures, rigify, views, world
+from . import automap, face, hand_finding, hands, lift, retarget, retarget_pictures, rigify, views, world
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["sample", *(clip.name for clip in CLIPS), "views", "world", "lift", "retarget"]
+    parts = ("views", "world", "lift", "face", "hands", "retarget", "hands_found")
+    names = ["sample", *(clip.name for clip in CLIPS), *parts]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--media", type=Path, default=MEDIA, help="folder of the clips")
     parser.add_argument("--motion", type=Path, default=MOTION, help="folder of the held-out motion")
@@ -54,11 +55,24 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "retarget":
             figures.update(_retarget(options.motion, folder, skipped, pictures=not options.no_pictures))
             continue
+        if name == "hands_found":
+            figures.update(
+                _hands_found(
+                    options.media, folder, skipped, keep=options.keep, pictures=not options.no_pictures
+                )
+            )
+            continue
         if name == "views":
             figures.update(_views(options.media / views.FOLDER, folder, skipped, keep=options.keep))
             continue
+        if name == "hands":
+            figures.update(_hands(options.motion, folder, skipped, keep=options.keep))
+            continue
         if name == "lift":
             figures.update(_lift(options.motion, skipped))
+            continue
+        if name == "face":
+            figures.update(face.measure(folder, _say, keep=options.keep))
             continue
         if name == "world":
             figures.update(_world(options.motion, folder / "walks", skipped, keep=options.keep))
@@ -129,6 +143,22 @@ def _retarget(motion: Path, folder: Path, skipped: list[str], *, pictures: bool)
     return figures
 
 
+def _hands_found(
+    media: Path, folder: Path, skipped: list[str], *, keep: bool, pictures: bool
+) -> dict[str, float]:
+    figures = hand_finding.crossings(folder, _say, pictures=pictures)
+    for clip in CLIPS:
+        if clip.name not in hand_finding.CLIPS:
+            continue
+        video = media / clip.file
+        if video.is_file():
+            take = _captured(video, folder / f"{clip.name}.take", keep=keep)
+            figures |= hand_finding.in_take(clip.name, take, folder, _say)
+        else:
+            skipped.append(f"hands_found: needs {video}")
+    return figures
+
+
 def _views(media: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict[str, float]:
     if not media.is_dir():
         skipped.append(f"views: needs {media}")
@@ -147,6 +177,13 @@ def _world(motion: Path, folder: Path, skipped: list[str], *, keep: bool) -> dic
         skipped.append(f"world: needs {motion / world.HELD_OUT}")
         return {}
     return world.measure(motion, folder, _say, keep=keep)
+
+
+def _hands(motion: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict[str, float]:
+    if not (motion / hands.BANK).is_file():
+        skipped.append(f"hands: needs {motion / hands.BANK}")
+        return {}
+    return hands.measure(motion, folder, _say, keep=keep)
 
 
 def _lift(motion: Path, skipped: list[str]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .fit import FaceFit, fit_face
 from .lips import fit_jaw
 
-__all__ = ["fit_jaw"]
+__all__ = ["FaceFit", "fit_face", "fit_jaw"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class AlignedFace:
     known: NDArray[np.bool_]  # (T,)
 
 
-def align(face: NDArray[np.floating], reference: Array) -> AlignedFace:
+def align(face: NDArray[np.floating[Any]], reference: Array) -> AlignedFace:
     """Points (T, P, 3) in camera axes laid on a reference face (P, 3) by their stable points.
 
     The best similarity of each frame (Umeyama, 1991). A frame without its mesh is not known.

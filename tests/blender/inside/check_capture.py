@@ -104,16 +104,17 @@ def test_a_video_that_was_moved_is_said(scene, clip) -> None:
 
 
 def test_capture_cannot_be_pressed_twice(scene, module, clip) -> None:
-    jobs = module("addon.jobs")
     bpy.ops.rotocap.import_video(filepath=str(clip))
     assert bpy.ops.rotocap.capture.poll()
     assert not bpy.ops.rotocap.stop_capture.poll()
-    job = jobs.start(module("addon.capture_request").request(bpy.context))
+    wanted = module("addon.capture_request").request(bpy.context)
+    session = module("addon.capture_session").start(wanted, scene)
     try:
         assert not bpy.ops.rotocap.capture.poll()
+        assert not bpy.ops.rotocap.queue_run.poll()
         assert bpy.ops.rotocap.stop_capture.poll()
     finally:
-        job.stop()
+        session.abandon()
     assert bpy.ops.rotocap.capture.poll()
 
 
@@ -138,8 +139,9 @@ def test_the_result_goes_where_the_capture_was_started(scene, module, clip, monk
         assert bpy.ops.rotocap.capture() == {"FINISHED"}
         assert [ob.type for ob in scene.objects].count("ARMATURE") == 1
     else:
-        assert bpy.ops.rotocap.capture() == {"CANCELLED"}
-        assert not bpy.data.objects
+        with pytest.raises(RuntimeError, match=r"kept in Mein Clip ü 1\.take.*the scene.*is gone"):
+            bpy.ops.rotocap.capture()
+        assert not [ob for ob in bpy.data.objects if ob.type == "ARMATURE"]
     assert not other.objects
 
 
@@ -178,7 +180,7 @@ def test_no_worker_outlives_blender(module, clip, tmp_path) -> None:
         "import importlib, importlib.util, sys, time\n"
         "from pathlib import Path\n"
         f"root = Path({str(root)!r})\n"
-        "sys.path.extend(" + repr(module("addon.jobs").site_packages()) + ")\n"
+        "sys.path.extend(" + repr(module("addon.worker_process").site_packages()) + ")\n"
         "spec = importlib.util.spec_from_file_location('rotocap', root / '__init__.py',"
         " submodule_search_locations=[str(root)])\n"
         "package = importlib.util.module_from_spec(spec)\n"
@@ -208,20 +210,32 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_the_operators_modal_takes_in_the_jobs_messages(scene, module, clip, monkeypatch) -> None:
-    """`modal` itself, driven as Blender's timer would: background mode never calls it."""
-    capture = module("operators.capture").ROTOCAP_OT_capture
+@pytest.mark.parametrize("escape", [False, True])
+def test_the_operator_watches_until_the_capture_is_over_and_has_esc_meanwhile(
+    scene, module, clip, monkeypatch, escape
+) -> None:
+    """`modal` itself, called as Blender's timer and keyboard would: background mode never does."""
+    capture, sessions = module("operators.capture").ROTOCAP_OT_capture, module("addon.capture_session")
     bpy.ops.rotocap.import_video(filepath=str(clip))
     scene.rotocap.use_range, scene.rotocap.last = True, 12
     results = []
 
     class Event:
-        type, value = "TIMER", "NOTHING"
+        def __init__(self, kind: str, value: str = "NOTHING") -> None:
+            self.type, self.value = kind, value
 
     def execute(self, context):
-        self._begin(context)
-        while not results or "PASS_THROUGH" in results[-1]:
-            results.append(self.modal(context, Event()))
+        session = sessions.start(module("addon.capture_request").request(context), scene)
+        while not results or results[-1] == {"PASS_THROUGH"}:
+            session.tick()
+            if escape and session.job.state.done >= 3:
+                assert self.modal(context, Event("ESC", "PRESS")) == {"RUNNING_MODAL"}
+                assert session.job.state.cancelling
+            results.append(self.modal(context, Event("TIMER")))
+            time.sleep(0.02)
+        assert self.modal(context, Event("ESC", "PRESS")) != {"RUNNING_MODAL"}  # the animator's again
+        while not session.over:
+            session.tick()
             time.sleep(0.02)
         return results[-1]
 
@@ -229,4 +243,5 @@ def test_the_operators_modal_takes_in_the_jobs_messages(scene, module, clip, mon
     bpy.ops.rotocap.capture()
     assert results[-1] == {"FINISHED"}
     assert len(results) > 3
+    assert sessions.current().job.outcome.status == ("partial" if escape else "done")
     assert [ob for ob in scene.objects if ob.type == "ARMATURE"]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of performances: who moves what, renamed, joined, split, doubled, deleted, and all of it undone."""
+"""The list of performances: who moves what, renamed, joined, split, doubled, deleted, and undone."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import bpy
@@ -54,7 +55,8 @@ def test_applying_a_take_fills_the_list(scene, two) -> None:
     assert tuple(one.colour) == pytest.approx((0.9, 0.6, 0.1))
 
 
-def test_a_character_of_the_animators_gets_an_entry_too(scene, two) -> None:
+def with_character(scene):
+    """The first person on a character of the animator's, chosen in the list."""
     rig = entries()[0].armature
     character = rig.copy()
     character.data = rig.data.copy()
@@ -64,13 +66,33 @@ def test_a_character_of_the_animators_gets_an_entry_too(scene, two) -> None:
     for _ in range(2):  # again is no second entry
         assert bpy.ops.rotocap.apply_to_armature() == {"FINISHED"}
     assert len(entries()) == 3
+    scene.rotocap.performance_index = 2
+    return character
+
+
+def test_a_character_of_the_animators_gets_an_entry_too(scene, two) -> None:
+    character = with_character(scene)
     entry = entries()[2]
     assert (entry.armature, entry.collection, entry.person) == (character, None, 1)
-    scene.rotocap.performance_index = 2
     assert bpy.ops.rotocap.performance_delete() == {"FINISHED"}
     assert character.name in scene.objects, "the animator's own character stays"
     assert not character.animation_data.nla_tracks, "without the motion"
     assert len(entries()) == 2
+
+
+def test_a_character_plays_who_is_joined_or_split(scene, two) -> None:
+    character = with_character(scene)
+    assert bpy.ops.rotocap.performance_merge(other="Person 2") == {"FINISHED"}
+    assert [(e.name, e.frames) for e in entries()] == [("Person 1", 30), ("Person 1 2", 60)]
+    assert moves(character) == (1, 60)
+    scene.rotocap.performance_index = 1
+    scene.frame_set(20)
+    assert bpy.ops.rotocap.performance_split() == {"FINISHED"}
+    assert moves(character) == (1, 19)
+    whole, first, second = entries()
+    assert (first.armature, first.last, second.first) == (character, 19, 20)
+    assert second.armature != character and moves(second.armature) == (20, 60)
+    assert moves(whole.armature) == (1, 30), "who was not chosen stays as they were"
 
 
 def test_a_new_name_reaches_armature_body_collection_and_take(scene, module, two) -> None:
@@ -113,7 +135,10 @@ def test_who_is_hidden_is_hidden_everywhere_and_comes_back(scene, two) -> None:
 def test_a_colour_reaches_the_body(scene, two) -> None:
     entries()[0].colour = (0.1, 0.2, 0.3)
     body = next(ob for ob in entries()[0].collection.objects if ob.type == "MESH")
-    assert tuple(body.material_slots[0].material.diffuse_color)[:3] == pytest.approx((0.1, 0.2, 0.3))
+    red, green, blue, _ = body.material_slots[0].material.diffuse_color
+    # Proportional to light, by the curve of sRGB.
+    expected = [((c + 0.055) / 1.055) ** 2.4 for c in (0.1, 0.2, 0.3)]
+    assert (red, green, blue) == pytest.approx(expected, abs=1e-3)
 
 
 def test_choosing_in_the_list_selects_the_armature(scene, two) -> None:
@@ -189,7 +214,9 @@ def test_a_copy_has_keys_of_its_own(scene, two) -> None:
     assert strips[0] != strips[1]
     body = next(ob for ob in copy.collection.objects if ob.type == "MESH")
     assert body.modifiers[0].object == copy.armature and body.parent == copy.armature
-    assert body.material_slots[0].material != one.collection.objects["Person 1 body"].material_slots[0].material
+    assert (
+        body.material_slots[0].material != one.collection.objects["Person 1 body"].material_slots[0].material
+    )
 
 
 def test_who_is_deleted_leaves_nothing_and_comes_back_with_undo(scene, module, two) -> None:
@@ -242,7 +269,7 @@ def test_a_take_that_is_gone_is_said_and_changes_nothing(scene, two) -> None:
         bpy.ops.rotocap.go_to_doubt,
         bpy.ops.rotocap.go_to_slide,
     ):
-        with pytest.raises(RuntimeError, match="no such take|is not there any more"):
+        with pytest.raises(RuntimeError, match=r"no such take|is not there any more"):
             press()
     assert [moves(e.armature) for e in entries()] == [(1, 30), (31, 60)]
     assert bpy.ops.rotocap.performance_duplicate() == {"FINISHED"}, "what needs no take works"
@@ -261,6 +288,92 @@ def test_an_armature_that_was_deleted_or_renamed(scene, module, two) -> None:
     assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
     assert len(entries()) == 1, "the entry without an armature is used again"
     assert moves(entries()[0].armature) == (1, 60)
+
+
+def test_a_new_capture_goes_onto_the_armatures_that_are_there(scene, module, two, known_motion) -> None:
+    """As after Esc and going on: more frames of the first, nobody in the second's place, somebody new."""
+    take_module = module("inference.take")
+    entries()[0].name = "Ada"
+    rig, view = entries()[0].armature, scene.camera
+    own = rig.animation_data.nla_tracks.new()
+    own.name = "mine"
+    own.strips.new("mine", 1, bpy.data.actions.new("mine"))
+    view.data.background_images[0].alpha = 0.3
+    longer, stranger = known_motion(frame=np.arange(50), bend=0.2), known_motion(frame=np.arange(20), seed=3)
+    longer.save(two / "person_01.npz")
+    stranger.save(two / "person_05.npz")
+    take = take_module.Take.open(two)
+    record = take.people[0]
+    first = dataclasses.replace(record, name="person_01", frames=50, last_frame=49)
+    fifth = dataclasses.replace(record, name="person_05", file="person_05.npz", main=False)
+    take = take_module.reopened(take, people=(first, fifth))
+    objects = len(scene.objects)
+
+    report = module("addon.apply_again").apply_captured(
+        scene, take, module("addon.apply_take").read_people(take)
+    )
+    assert [(e.name, e.frames) for e in entries()] == [("Ada", 50), ("Person 2", 30), ("person_05", 20)]
+    assert entries()[0].armature == rig
+    assert [track.name for track in rig.animation_data.nla_tracks] == ["Person 1", "mine"]
+    frames = rig.animation_data.nla_tracks[0].strips[0].action.frame_range
+    assert tuple(frames) == (1, 50)
+    assert moves(entries()[1].armature) == (31, 60)
+    assert len(scene.objects) == objects + 2, "the stranger's armature and body, and no second camera"
+    assert scene.camera == view and view.data.background_images[0].alpha == pytest.approx(0.3)
+    assert [name for name, _ in people(module, two)] == ["Ada", "person_05"], "the take learns the name again"
+    assert any("Person 2: is not in the new capture" in warning for warning in report.warnings)
+
+
+def test_people_whose_numbers_change_with_a_new_capture_keep_their_armatures(
+    scene, module, known_motion, known_take
+) -> None:
+    def at(x, **kwargs):
+        motion = known_motion(bend=0.1, **kwargs)
+        trans = np.zeros_like(motion.trans)
+        trans[:, 0] = x
+        return dataclasses.replace(motion, trans=trans)
+
+    path = known_take(at(0.0), at(3.0))
+    scene.rotocap.take = str(path)
+    assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+    rigs = [entry.armature for entry in entries()]
+    at(3.1, frame=np.arange(60)).save(path / "person_01.npz")
+    at(0.1, frame=np.arange(50)).save(path / "person_02.npz")
+    take = module("inference.take").Take.open(path)
+    scene.frame_set(7)
+    module("addon.apply_again").apply_captured(scene, take, module("addon.apply_take").read_people(take))
+    assert [(e.person, e.frames) for e in entries()] == [(2, 50), (1, 60)]
+    assert [e.armature for e in entries()] == rigs
+    assert scene.frame_current == 7
+    assert rigs[1].pose.bones["pelvis"].head.x == pytest.approx(3.1, abs=0.01)
+    assert [name for name, _ in people(module, path)] == ["Person 2", "Person 1"], "and their names"
+
+
+def test_an_undo_in_another_file_leaves_the_take_alone(scene, module, two) -> None:
+    scene.rotocap.performance_index = 0
+    assert bpy.ops.rotocap.performance_merge(other="Person 2") == {"FINISHED"}
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False, load_ui=False)
+    push("one")
+    bpy.context.scene.frame_current = 5
+    push("two")
+    bpy.ops.ed.undo()
+    assert people(module, two) == [("Person 1", "person_03.npz")]
+
+
+def test_somebody_who_is_being_posed_can_be_deleted(scene, two) -> None:
+    scene.rotocap.performance_index = 0
+    bpy.ops.object.mode_set(mode="POSE")
+    assert bpy.ops.rotocap.performance_delete() == {"FINISHED"}
+    assert bpy.context.mode == "OBJECT" and [e.name for e in entries()] == ["Person 2"]
+
+
+def test_a_locked_track_is_said_before_anything_is_changed(scene, module, two) -> None:
+    entries()[0].armature.animation_data.nla_tracks[0].lock = True
+    scene.rotocap.performance_index = 0
+    before = people(module, two)
+    with pytest.raises(RuntimeError, match="locked"):
+        bpy.ops.rotocap.performance_merge(other="Person 2")
+    assert people(module, two) == before and len(entries()) == 2
 
 
 def test_saved_and_opened_again(scene, two, tmp_path) -> None:

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Points put right in the picture: what there is to drag, what has to be solved for it, how it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..inference import wholebody
+from ..inference.errors import SequenceError
+from . import corrections
+from .correct_properties import RotocapCorrections
+from .performance_properties import RotocapPerformance
+from .performances import file_of, folder_of
+
+Pin = tuple[int, int, float, float]  # video frame, keypoint, x, y
+
+# The points of body and feet that the fit compares with the picture (inference/pins.py; not imported here,
+# since it loads scipy).
+FITTED = tuple(
+    k for k, name in enumerate(wholebody.NAMES[: wholebody.FACE.start]) if not name.endswith("small_toe")
+)
+
+_SEEN = 0.3  # certainty from which on a landmark is where the point is drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Draggable:
+    """The points of one frame that can be put right."""
+
+    frame: int  # of the video
+    keypoints: NDArray[np.int64]  # (P,)
+    places: NDArray[np.float64]  # (P, 2) pixels of the video
+
+
+def draggable(scene: bpy.types.Scene, entry: RotocapPerformance) -> Draggable:
+    """What can be dragged at the scene's frame. SequenceError if the person is not in it."""
+    sequence = corrections.solved(entry)
+    row = corrections.video_frame(scene, sequence, scene.frame_current)
+    found = np.asarray(sequence.keypoints[row, list(FITTED)], dtype=np.float64)
+    seen = found[:, 2] >= _SEEN
+    return Draggable(int(sequence.frame[row]), np.array(FITTED)[seen], found[seen, :2])
+
+
+def nearest(points: Draggable, x: float, y: float, *, within: float) -> int | None:
+    """The keypoint nearest to a pixel of the video, None if none is within so many pixels."""
+    if not len(points.places):
+        return None
+    away = np.linalg.norm(points.places - (x, y), axis=1)
+    best = int(np.argmin(away))
+    return int(points.keypoints[best]) if away[best] <= within else None
+
+
+def label(keypoint: int) -> str:
+    """What a point is called."""
+    return wholebody.NAMES[keypoint].replace("_", " ")
+
+
+def with_pin(corrections_of: RotocapCorrections, pin: Pin) -> list[Pin]:
+    """The points put right with one more, which replaces one of the same frame and name."""
+    others = [p for p in corrections.pins_of(corrections_of) if p[:2] != pin[:2]]
+    return sorted([*others, (pin[0], pin[1], round(pin[2], 2), round(pin[3], 2))])
+
+
+def to_solve(entry: RotocapPerformance, pins: Sequence[Pin]) -> tuple[dict[str, Any] | None, Path]:
+    """What the worker has to do for these points (None: nothing, its file is there), and the file it makes.
+
+    Only the frames around points that are new are solved; where one was taken away, all begins anew.
+    """
+    out = corrections.file_of_pins(entry, pins)
+    if not pins or out.is_file():
+        return None, out
+    before = corrections.pins_of(entry.corrections)
+    base, around = corrections.file_of_pins(entry, before), [p[0] for p in pins if p not in before]
+    kept = {p[:2] for p in before} <= {p[:2] for p in pins} and set(before) <= set(pins)
+    if not before or not kept or not base.is_file():
+        base, around = file_of(entry), []
+    options = {
+        "task": "pins", "take": str(folder_of(entry)), "base": str(base), "out": str(out),
+        "pins": [list(p) for p in pins], "around": around,
+    }  # fmt: skip
+    return options, out
+
+
+def in_capture(entry: RotocapPerformance) -> list[Pin]:
+    """The points put right in frames that the capture has. RotocapError if the capture is gone."""
+    frames = corrections.raw(entry).frame
+    return [pin for pin in corrections.pins_of(entry.corrections) if pin[0] in frames]
+
+
+def unsolved(entry: RotocapPerformance) -> bool:
+    """Whether there are points that nothing has been solved from, as after a new capture."""
+    pinned = corrections.pinned_file(entry)
+    return pinned is not None and not pinned.is_file()
+
+
+def keep(entry: RotocapPerformance, pins: Sequence[Pin]) -> None:
+    """Let these be the points that are put right."""
+    kept = entry.corrections
+    kept.pins.clear()
+    for frame, keypoint, x, y in pins:
+        pin = kept.pins.add()
+        pin.frame, pin.keypoint, pin.x, pin.y = frame, keypoint, x, y
+        pin.name = label(keypoint)
+    kept.pin = max(0, min(kept.pin, len(kept.pins) - 1))
+    kept.pins_on = True
+
+
+def require_keypoint(keypoint: int) -> None:
+    """SequenceError for a point that the fit does not look at."""
+    if keypoint not in FITTED:
+        raise SequenceError(
+            f"point {keypoint}: cannot be put right; choose one of the body's, such as a wrist or a knee"
+        )

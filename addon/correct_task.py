@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A few frames solved or captured again in the child process, for an operator that waits for it.
+
+There is one at a time, and it may run beside a capture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..inference.errors import Cancelled, RotocapError
+from .worker_process import WorkerProcess
+
+_BUDGET_S = 0.003  # of Blender's main thread for a tick
+_LOOK_S = 0.03
+_STAGES = {"landmarks": "Reading", "fit": "Fitting"}
+
+_current: CorrectTask | None = None
+
+
+class CorrectTask:
+    """One task of the worker that ends in one file. Call `tick` until it is over, then `result`."""
+
+    def __init__(self, options: Mapping[str, Any], *, out: Path) -> None:
+        """OSError if the child cannot be started."""
+        self.out = out
+        self.text = "Starting"
+        self.fraction = 0.0
+        self._problem = ""
+        self._done = False
+        self._cancelled = False
+        self._child = WorkerProcess(options)
+
+    def tick(self) -> bool:
+        """Take in what the child has said. False when it is over."""
+        for message in self._child.messages(budget_s=_BUDGET_S):
+            event = message.get("event")
+            if event == "progress":
+                total = int(message.get("total") or 0)
+                self.fraction = min(int(message["done"]) / total, 1.0) if total else 0.0
+                self.text = _STAGES.get(str(message.get("stage")), "Solving")
+            elif event == "done":
+                self._done = True
+            elif event == "error":
+                self._problem = str(message.get("message"))
+                self._cancelled = message.get("code") == "stopped"
+        if not (self._done or self._problem or self._child.ended):
+            return True
+        if not self._done and not self._problem:
+            self._problem = f"the process that solves it ended in the middle ({self._child.why_it_ended()})"
+        self.close()
+        return False
+
+    def run(self) -> None:
+        """Wait for it: for background mode, where nothing else can run."""
+        try:
+            while self.tick():
+                time.sleep(_LOOK_S)
+        finally:
+            self.close()
+
+    def cancel(self) -> None:
+        """Ask it to stop; it is over soon."""
+        self._child.send("cancel")
+
+    def result(self) -> Path:
+        """The file. RotocapError says what went wrong, Cancelled that it was stopped."""
+        if self._cancelled:
+            raise Cancelled
+        if self._problem or not self.out.is_file():
+            raise RotocapError(self._problem or f"{self.out.name}: was not written; try again")
+        return self.out
+
+    def close(self) -> None:
+        """The child is gone after this."""
+        global _current
+        self._child.close(patience_s=1.0)
+        if _current is self:
+            _current = None
+
+
+def start(options: Mapping[str, Any], *, out: Path) -> CorrectTask:
+    """Start a task. RotocapError while another one runs."""
+    global _current
+    if _current is not None:
+        raise RotocapError("Another correction is still being solved; wait for it, or press Esc to stop it")
+    try:
+        _current = CorrectTask(options, out=out)
+    except OSError as error:
+        raise RotocapError(f"The solving process could not be started ({error}); restart Blender") from error
+    return _current
+
+
+def current() -> CorrectTask | None:
+    """What runs now, for the panel."""
+    return _current
+
+
+def stop() -> None:
+    """End it: another file is opened, or the extension is disabled."""
+    if _current is not None:
+        _current.close()

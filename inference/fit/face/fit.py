@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One person's expression over a take, from the 204 points that are kept of a face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
+from ..smooth import smooth
+from . import bones
+from .aligned import align
+from .neutral import neutral_face
+from .reader import COUNT, LOOK_LIMIT, LOOKS, NAMES, Reader
+from .seen import seen
+
+Array = NDArray[np.float64]
+
+# How quickly a coefficient may change: standard deviation of its acceleration, per frame^2 at 30 frames/s.
+# A blink is shut and open again within 3 frames, brows take their time.
+_QUICK = {
+    "eyeBlink": 0.6,
+    "eyeWide": 0.3,
+    "eyeSquint": 0.2,
+    "eyeLook": 0.5,
+    "jaw": 0.2,
+    "mouth": 0.15,
+    "tongue": 0.2,
+}
+_SLOW = 0.08
+_SIGMA = 0.06  # of a coefficient in a face that is seen well
+_AT_REST = 1.5  # how loosely a face that is not seen is held at rest
+_GAP_S = 0.3  # shorter gaps are filled, longer ones stay unknown
+_KNOWN = 0.03  # worth at least so much, else nothing is known
+_FEW = 15  # frames: in fewer the rest is not known better than by the points
+_REST, _SHUT = 0.4, 0.985  # quantiles of a take: a face at rest, and shut eyes
+_BLINKS = 0.45
+# A network that is unsure says a little of everything, and less than there is of what it sees.
+_NOISE, _STRENGTH = 0.1, 1.2
+_LIDS = np.array([name.startswith("eyeBlink") for name in NAMES])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceFit:
+    """A face over T frames. Turns are axis-angle, radians, in SMPL-X's joint frames."""
+
+    arkit: Array  # (T, 52) 0 to 1, in the order of the free body; NaN where it is not known
+    jaw: Array  # (T, 3); at rest where nothing is known
+    eyes: Array  # (T, 2, 3) left and right; straight ahead where nothing is known
+
+
+@cache
+def _reader() -> Reader:
+    return Reader.load()
+
+
+def fit_face(
+    *,
+    time_s: Array,
+    face: NDArray[np.floating[Any]],
+    keypoints: NDArray[np.floating[Any]],
+    read: NDArray[np.floating[Any]] | None = None,
+) -> FaceFit:
+    """From face (T, 204, 3) as `landmarks.face_points` has it, keypoints (T, 133, 3), times (T,).
+
+    read (T, 52): coefficients that a network gave directly, NaN where it did not; they take the place
+    of those that are read from the points.
+    """
+    reader = _reader()
+    aligned = align(face, reader.reference)
+    worth = seen(keypoints, aligned.turn, aligned.known)
+    values = _coefficients(reader, aligned.points, aligned.turn, worth.whole)
+    if read is not None:
+        given = np.isfinite(read).all(axis=1)
+        values = np.where(given[:, None], np.nan_to_num(read), values)
+    values = _counted_from_rest(values, worth.whole)
+    weight = worth.part.copy()
+    for part, side in ((LEFT_EYE_PART, "Left"), (RIGHT_EYE_PART, "Right")):
+        blind = np.isnan(np.asarray(face[:, part])).any(axis=(1, 2))
+        # Lids are known a little from the mesh, the pupil is not.
+        eye = np.array([name.startswith("eye") and name.endswith(side) for name in NAMES])
+        weight[blind[:, None] & eye & ~LOOKS] *= 0.3
+        if read is None:
+            weight[blind[:, None] & eye & LOOKS] = 0.0
+    smoothed = _smoothed(time_s, values, weight)
+    known = _known(time_s, weight > _KNOWN)
+    arkit = np.where(known, np.clip(smoothed, 0.0, 1.0), np.nan)
+    return FaceFit(arkit=arkit, jaw=bones.jaw(smoothed), eyes=bones.eyes(smoothed))
+
+
+def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array) -> Array:
+    """(T, 52) of each frame by itself; 0 where nothing is known."""
+    plain = reader.without_turn(points, turn)
+    rest = neutral_face(plain, turn, weight, reader.reference, reader.jaw_open)
+    out = np.zeros((len(points), COUNT))
+    known = weight > 0.0
+    out[known] = reader((plain - rest)[known], turn[known])
+    return out
+
+
+def _counted_from_rest(values: Array, weight: Array) -> Array:
+    """Coefficients (T, 52) less what is seen in this face at rest: a low quantile of the whole take.
+
+    Where the eyes look is left as it is: nobody looks to all sides alike.
+    """
+    good = weight > 0.5
+    if good.sum() < _FEW:
+        return values
+    rest = np.where(LOOKS, 0.0, np.quantile(values[good], _REST, axis=0) + _NOISE)
+    strength = np.where(LOOKS, 1.0, _STRENGTH)
+    out = np.clip((values - rest) * strength, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0))
+    # Whoever blinks, shuts the eyes: of that a network that is unsure says less.
+    most = np.quantile(out[good], _SHUT, axis=0)
+    gain = np.where(_LIDS & (most > _BLINKS), 1.0 / np.maximum(most, _BLINKS), 1.0)
+    return np.asarray(np.minimum(out * gain, np.where(LOOKS, LOOK_LIMIT, 1.0)))
+
+
+def _smoothed(time_s: Array, values: Array, weight: Array) -> Array:
+    out = np.empty_like(values)
+    for i, name in enumerate(NAMES):
+        quick = next((a for start, a in _QUICK.items() if name.startswith(start)), _SLOW)
+        column = smooth(
+            values[:, i : i + 1],
+            (weight[:, i] / _SIGMA) ** 2,
+            time_s,
+            acceleration=quick,
+            neutral=np.zeros(1),
+            neutral_sigma=_AT_REST,
+        )
+        out[:, i] = np.clip(column[:, 0], 0.0, LOOK_LIMIT if LOOKS[i] else 1.0)
+    return out
+
+
+def _known(time_s: Array, sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(T, 52) what is known, short gaps between known frames included."""
+    if not len(time_s):
+        return sure
+    times = np.broadcast_to(time_s[:, None], sure.shape)
+    before = np.maximum.accumulate(np.where(sure, times, -np.inf), axis=0)
+    after = np.minimum.accumulate(np.where(sure, times, np.inf)[::-1], axis=0)[::-1]
+    return np.asarray(sure | (after - before <= _GAP_S))

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The small network that reads 52 ARKit coefficients from what differs from a face at rest.
+
+Made by `training/face` from pictures of people who do not exist, seen through the real face graph:
+the graph moves its points less than a face moves, and moves some when only the head turns, so the
+answer is learnt, not derived. Two hidden layers; numpy is quick enough.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ModelError
+from ...kinematics import axis_angle_from_matrix
+from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
+from ...sequence import ARKIT
+from ...skeleton import DATA
+
+Array = NDArray[np.float64]
+
+PATH = DATA / "face_reader.npz"
+NAMES = ARKIT
+COUNT = len(NAMES)
+LOOKS = np.array([name.startswith("eyeLook") for name in NAMES])
+# An eye turns further than its coefficients say, which stop at 1.
+LOOK_LIMIT = 1.8
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Points are flat here: (612,) for (204, 3), metres."""
+
+    reference: Array  # (204, 3) everybody's mean face at rest, looking ahead
+    turn: Array  # (9, 612) what a term of the head's turn changes, see `turn_terms`
+    jaw_open: Array  # (204, 3) what jawOpen changes
+    components: Array  # (612, k) what the network looks at
+    weight1: Array  # (k + 11, h); its last rows: nine terms of the turn, right and left eye not seen
+    bias1: Array
+    weight2: Array  # (h, h)
+    bias2: Array
+    weight3: Array  # (h, 52)
+    bias3: Array
+
+    def save(self, path: Path) -> None:
+        # Components are near 1000 a metre: float16 has room for them.
+        np.savez_compressed(path, **{f.name: getattr(self, f.name).astype(np.float16) for f in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path = PATH) -> Reader:
+        """Read what `save` wrote. ModelError if it is missing or damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return cls(**{f.name: data[f.name].astype(np.float64) for f in fields(cls)})
+        except FileNotFoundError as error:
+            raise ModelError(f"{path}: no such file; install Rotocap again") from error
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ModelError(f"{path}: damaged ({error}); install Rotocap again") from error
+
+    def __call__(self, differences: Array, turn: Array) -> Array:
+        """Coefficients (T, 52), looks up to `LOOK_LIMIT`, the others up to 1.
+
+        differences (T, 204, 3) from the same person's face at rest, the turn's part taken out of both
+        (`without_turn`), NaN where an eye is not seen; turn (T, 3, 3).
+        """
+        x = self.inputs(differences, turn_terms(turn))
+        x = _silu(x @ self.weight1 + self.bias1)
+        x = _silu(x @ self.weight2 + self.bias2)
+        x = x @ self.weight3 + self.bias3
+        return np.asarray(np.clip(x, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0)))
+
+    def inputs(self, differences: Array, terms: Array) -> Array:
+        """(T, k + 11) what the first layer is given."""
+        blind = [np.isnan(differences[:, part]).any(axis=(1, 2)) for part in (RIGHT_EYE_PART, LEFT_EYE_PART)]
+        flat = np.nan_to_num(differences).reshape(-1, len(self.components))
+        return np.concatenate([flat @ self.components, 2.0 * terms, np.stack(blind, axis=1)], axis=1)
+
+    def without_turn(self, points: Array, turn: Array) -> Array:
+        """Aligned points (T, 204, 3) less what the head's turn (T, 3, 3) alone does to them."""
+        return np.asarray(points - (turn_terms(turn) @ self.turn).reshape(len(points), -1, 3))
+
+
+def turn_terms(turn: Array) -> Array:
+    """(T, 9) of rotations (T, 3, 3): the rotation vector and its products."""
+    x, y, z = axis_angle_from_matrix(turn).T
+    return np.stack([x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+
+
+def _silu(x: Array) -> Array:
+    return np.asarray(x / (1.0 + np.exp(-np.clip(x, -60.0, 60.0))))

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preferences: where takes go, networks that arrive and are checked, and what the networks run on."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import bpy
+import pytest
+
+PACKAGE = "bl_ext.user_default.rotocap"
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample" / "sample.mp4"
+NETWORK = bytes(range(256)) * 8000
+
+
+@pytest.fixture
+def ours(extension: None) -> Iterator[bpy.types.AddonPreferences]:
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    yield preferences
+    preferences.takes, preferences.takes_folder, preferences.threads = "beside", "", 0
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(NETWORK)))
+            self.end_headers()
+            self.wfile.write(NETWORK)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/net.onnx"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_takes_go_beside_the_video_or_into_the_folder(scene, ours, tmp_path) -> None:
+    assert bpy.ops.rotocap.import_video(filepath=str(SAMPLE)) == {"FINISHED"}
+    assert Path(scene.rotocap.take) == SAMPLE.with_suffix(".take")
+    ours.takes = "folder"  # without a folder nothing changes
+    bpy.ops.rotocap.import_video(filepath=str(SAMPLE))
+    assert Path(scene.rotocap.take) == SAMPLE.with_suffix(".take")
+    ours.takes_folder = str(tmp_path / "Alle Takes")
+    scene.rotocap.video = ""  # the same video once more would keep its take
+    bpy.ops.rotocap.import_video(filepath=str(SAMPLE))
+    assert Path(scene.rotocap.take) == tmp_path / "Alle Takes" / "sample.take"
+
+
+def test_a_network_arrives_without_blender_waiting(module, ours, address, tmp_path) -> None:
+    models, catalogue = module("addon.models"), module("inference.catalogue")
+    sha256 = hashlib.sha256(NETWORK).hexdigest()
+    entry = catalogue.CatalogueEntry("net", "people", address, "Apache-2.0", sha256=sha256)
+    job = models.Download(entry, tmp_path)
+    job.wait(20)
+    assert not job.running and not job.failed, job.message
+    assert job.fraction == 1.0
+    assert catalogue.is_here(entry, tmp_path)
+    assert (tmp_path / "net.onnx").read_bytes() == NETWORK
+
+
+def test_other_bytes_and_unknown_ones_are_told(module, ours, address, tmp_path) -> None:
+    models, catalogue = module("addon.models"), module("inference.catalogue")
+    wrong = catalogue.CatalogueEntry("net", "people", address, "Apache-2.0", sha256="0" * 64)
+    job = models.Download(wrong, tmp_path)
+    job.wait(20)
+    assert job.failed and "expected" in job.message
+    assert list(tmp_path.iterdir()) == []
+    unknown = catalogue.CatalogueEntry("net", "people", address, "Apache-2.0")
+    job = models.Download(unknown, tmp_path)
+    job.wait(20)
+    assert not job.failed and job.unconfirmed == hashlib.sha256(NETWORK).hexdigest()
+    assert not catalogue.is_here(unknown, tmp_path)
+    job = models.Download(unknown, tmp_path, job.unconfirmed)
+    job.wait(20)
+    assert catalogue.is_here(unknown, tmp_path), job.message
+
+
+def test_nothing_is_downloaded_while_blender_is_offline(ours) -> None:
+    system = bpy.context.preferences.system
+    before = system.use_online_access
+    system.use_online_access = False
+    try:
+        if bpy.app.online_access:
+            pytest.skip("this Blender was started with --online-mode")
+        assert not bpy.ops.rotocap.download_model.poll()
+    finally:
+        system.use_online_access = before
+
+
+def test_a_file_that_no_network_has_is_refused_in_words(ours, tmp_path) -> None:
+    file = tmp_path / "Meins.onnx"
+    file.write_bytes(b"something else")
+    with pytest.raises(RuntimeError, match="no network of the catalogue has these bytes"):
+        bpy.ops.rotocap.install_model_file(filepath=str(file))
+    with pytest.raises(RuntimeError, match="cannot be read"):
+        bpy.ops.rotocap.install_model_file(filepath=str(tmp_path / "gone.onnx"))
+    with pytest.raises(RuntimeError, match="sha256"):  # it is told, for the animator to compare
+        bpy.ops.rotocap.install_model_file(filepath=str(file), model="rtmw-m")
+
+
+def test_a_file_with_a_confirmed_hash_is_taken_over_and_removed(module, ours, tmp_path) -> None:
+    models, catalogue = module("addon.models"), module("inference.catalogue")
+    file = tmp_path / "Meins.onnx"
+    file.write_bytes(b"a network")
+    sha256 = hashlib.sha256(b"a network").hexdigest()
+    entry = catalogue.find("rtmw-m")
+    done = bpy.ops.rotocap.install_model_file(filepath=str(file), model="rtmw-m", sha256=sha256)
+    assert done == {"FINISHED"}
+    assert catalogue.is_here(entry, models.folder())
+    assert bpy.ops.rotocap.remove_model(model="rtmw-m") == {"FINISHED"}
+    assert not catalogue.is_here(entry, models.folder())
+
+
+def test_what_the_networks_run_on_is_said(module, ours) -> None:
+    check = module("addon.device_check")
+    ours.threads = 1
+    assert bpy.ops.rotocap.check_device() == {"FINISHED"}
+    assert check.answer().startswith("Used: CPU, 1 thread, ONNX Runtime "), check.answer()
+    assert " ms a person and frame" in check.answer()
+
+
+def test_every_built_in_network_is_listed_with_what_it_finds(module, ours) -> None:
+    models = module("addon.models")
+    assert len(models.embedded()) >= 7
+    assert all(model.there and model.purpose != model.name for model in models.embedded())
+
+
+def test_the_help_pages_came_along(module, extension) -> None:
+    pages = module("addon.help")
+    names = [name for name, _ in pages.pages()]
+    assert {"quick-start", "retarget", "preferences", "troubleshooting"} <= set(names)
+    for name in names:
+        assert "<h1" in pages.file_of(name).read_text("utf-8")

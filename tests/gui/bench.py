@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the window feels, measured in a real one. Run by tools/gui_chroot.sh --bench.
+
+    ui.first_pose_s   press of Capture to the first posed frame on the armature, cold and warm
+    ui.tick_*_ms      what our timer takes of the main thread while a capture runs and the viewport plays
+    ui.cancel_s       Esc to a window that is free again
+    ui.scrub_ms       what our handlers and drawings take for a frame of a take of 10,000 frames
+
+Where other work shares the processor, the clock says more than we take: *_work_* is the time that
+the main thread itself worked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+from installed import PACKAGE, VIDEO, install, module
+from window import HERE, OUT, PATIENCE, Steps, in_viewport, picture, press, report, say, show_tab, wait_for
+
+FRAMES = 10_000
+measured: dict[str, float] = {}
+bpy.context.preferences.view.show_splash = False
+
+
+def percentile(values: list[float], q: float) -> float:
+    return float(np.percentile(values, q)) if values else float("nan")
+
+
+def captures() -> Steps:
+    """Two captures: the first one cold and cancelled, the second one warm, to its end, while it plays."""
+    with bpy.context.temp_override(**in_viewport()):
+        assert bpy.ops.rotocap.import_video(filepath=str(VIDEO)) == {"FINISHED"}
+    capture_session = module("addon.capture_session")
+    ticks: list[float] = []
+    work: list[float] = []
+    plain = capture_session.Session.tick
+
+    def timed(session: object) -> float | None:
+        clock, worked = time.perf_counter(), time.thread_time()
+        pause = plain(session)
+        if not session.over:  # putting the result in is no tick: it is the end
+            ticks.append(1e3 * (time.perf_counter() - clock))
+            work.append(1e3 * (time.thread_time() - worked))
+        return pause
+
+    capture_session.Session.tick = timed
+    for name in ("cold", "warm"):
+        bpy.context.scene.rotocap.take = str(HERE / f"{name}.take")
+        with bpy.context.temp_override(**in_viewport()):
+            bpy.ops.rotocap.capture("INVOKE_DEFAULT")
+        job = capture_session.current().job
+        yield from wait_for(lambda job=job: job.first_pose_s is not None, "a first pose", seconds=60)
+        measured[f"first_pose_{name}_s"] = job.first_pose_s
+        if name == "cold":
+            yield from press("ESC")
+            yield from wait_for(lambda job=job: job.cancel_s is not None, "a free window", seconds=30)
+            measured["cancel_s"] = job.cancel_s
+            yield from wait_for(lambda: capture_session.current().over, "the end", seconds=120)
+            continue
+        with bpy.context.temp_override(**in_viewport()):
+            bpy.ops.screen.animation_play()
+        played = set()
+        begun = time.monotonic()
+        while not capture_session.current().over:
+            played.add(bpy.context.scene.frame_current)
+            yield 0.05
+            assert time.monotonic() - begun < 400 * PATIENCE
+        with bpy.context.temp_override(**in_viewport()):
+            bpy.ops.screen.animation_cancel(restore_frame=False)
+        measured["frames_played"] = float(len(played))
+    capture_session.Session.tick = plain
+    measured["tick_p95_ms"], measured["tick_max_ms"] = percentile(ticks, 95), max(ticks)
+    measured["tick_work_p95_ms"], measured["tick_work_max_ms"] = percentile(work, 95), max(work)
+    measured["ticks"] = float(len(ticks))
+
+
+def long_take() -> Path:
+    """A person who moves all joints slowly for 10,000 frames, in a take."""
+    kinematics, skeleton = module("inference.kinematics"), module("inference.skeleton")
+    sequence, take = module("inference.sequence"), module("inference.take")
+    random = np.random.default_rng(1)
+    time_s = np.arange(FRAMES) / 30.0
+    phase, rate = random.uniform(0, 6.28, (55, 3)), random.uniform(0.2, 2.0, (55, 3))
+    poses = 0.15 * np.sin(rate * time_s[:, None, None] + phase)
+    trans = np.stack([0.5 * np.sin(0.1 * time_s), np.ones(FRAMES), 0.3 * np.cos(0.1 * time_s)], axis=1)
+    rest = skeleton.rest_joints()
+    joints, _ = kinematics.forward_poses(poses, trans, rest)
+    camera = np.eye(4)
+    camera[:3, :3] = np.diag([1.0, -1.0, -1.0])
+    camera[:3, 3] = [0.0, 1.2, 4.0]
+    seen = (joints - camera[:3, 3]) @ camera[:3, :3]
+    picture_K = np.array([[900.0, 0.0, 320.0], [0.0, 900.0, 240.0], [0.0, 0.0, 1.0]])
+    points = seen @ picture_K.T
+    points = points[..., :2] / points[..., 2:]
+    keypoints = np.concatenate(
+        [points[:, np.arange(133) % 55], random.uniform(0.2, 1.0, (FRAMES, 133, 1))], axis=2
+    )
+    someone = sequence.SmplxSequence(
+        poses=poses.reshape(FRAMES, 165), trans=trans, betas=np.zeros(10),
+        expression=np.zeros((FRAMES, 10)), rest_joints=rest, frame=np.arange(FRAMES), time_s=time_s,
+        mocap_frame_rate=30.0, camera_K=picture_K, world_from_camera=camera, joints_camera=seen,
+        sigma=0.01 + 0.1 * random.uniform(size=(FRAMES, 55)) ** 4,
+        contact=(np.sin(time_s)[:, None] > 0).astype(float) * np.ones((1, 4)),
+        keypoints=keypoints, arkit=np.full((FRAMES, 52), np.nan),
+    )  # fmt: skip
+    path = HERE / "long.take"
+    path.mkdir()
+    someone.save(path / "person_01.npz")
+    person = take.PersonRecord(
+        name="Person 1", file="person_01.npz", colour=(0.9, 0.6, 0.1), main=True, frames=FRAMES,
+        first_frame=0, last_frame=FRAMES - 1, gaps=(), swaps_repaired=0,
+    )  # fmt: skip
+    video = take.VideoRecord(
+        path=str(VIDEO), name=VIDEO.name, bytes=1, fingerprint="0" * 64, fps=30.0, width=640, height=480,
+        frame_count=FRAMES, duration_s=FRAMES / 30, codec="h264", rotation_deg=0,
+    )  # fmt: skip
+    take.Take(
+        path=path, status="complete", video=video, read=take.ReadSettings(), solve=take.SolveSettings(),
+        people=(person,),
+    ).save()  # fmt: skip
+    return path
+
+
+def watched() -> list[tuple[float, float]]:
+    """Put a clock around each of our handlers. Fills the list: milliseconds, and of those work."""
+    spent: list[tuple[float, float]] = []
+
+    def around(plain: Callable[..., None]) -> Callable[..., None]:
+        def timed(*arguments: object) -> None:
+            clock, worked = time.perf_counter(), time.thread_time()
+            plain(*arguments)
+            spent.append((1e3 * (time.perf_counter() - clock), 1e3 * (time.thread_time() - worked)))
+
+        return timed
+
+    for name in ("frame_change_pre", "frame_change_post", "depsgraph_update_pre", "depsgraph_update_post"):
+        handlers = getattr(bpy.app.handlers, name)
+        for number, handler in enumerate(handlers):
+            if handler.__module__.startswith(PACKAGE):
+                handlers[number] = around(handler)
+    return spent
+
+
+def scrubbing() -> Steps:
+    """Jump about in a take of 10,000 frames, with body, overlay and doubt strip shown."""
+    bpy.ops.wm.read_homefile(app_template="")
+    yield 1.0
+    yield from show_tab()
+    scene = bpy.context.scene
+    scene.rotocap.take = str(long_take())
+    begun = time.perf_counter()
+    with bpy.context.temp_override(**in_viewport()):
+        assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+        measured["apply_10000_s"] = time.perf_counter() - begun
+        bpy.ops.screen.animation_cancel()
+    scene.frame_start, scene.frame_end = 1, FRAMES
+    yield 1.0
+    overlay = module("addon.overlay")
+    spent = watched()
+    frames = np.random.default_rng(2).integers(1, FRAMES, 40)
+    scene.frame_set(int(frames[0]))
+    yield 1.0
+    overlay.forget_cost()
+    spent.clear()
+    handlers: list[float] = []
+    work: list[float] = []
+    for frame in frames:
+        before = len(spent)
+        scene.frame_set(int(frame))
+        handlers.append(sum(clock for clock, _ in spent[before:]))
+        work.append(sum(worked for _, worked in spent[before:]))
+        yield 0.05
+    cost = overlay.cost()
+    # A frame is one round of the handlers, one drawing of the viewport and one of the timeline.
+    measured["scrub_ms"] = percentile(handlers, 95) + 2 * cost["p95_ms"]
+    measured["scrub_work_ms"] = percentile(work, 95) + 2 * cost["work_p95_ms"]
+    measured["scrub_draws"] = cost["draws"]
+    assert cost["draws"] >= len(frames), cost
+    picture("40_scrub_10000.png")
+
+
+def all_of_it() -> Steps:
+    yield from install()
+    yield from captures()
+    yield from scrubbing()
+
+
+steps = all_of_it()
+
+
+def drive() -> float | None:
+    status = 0
+    try:
+        return next(steps)
+    except StopIteration:
+        told = {
+            **{f"ui.{name}": round(value, 3) for name, value in measured.items()},
+            "blender": bpy.app.version_string,
+            "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+            "slowed_down_by": round(PATIENCE, 2),
+        }
+        (OUT / "bench_gui.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        for name, value in told.items():
+            say(f"{name}: {value}")
+        (OUT / "result.txt").write_text("\n".join(report) + "\n", encoding="utf-8")
+    except BaseException:
+        traceback.print_exc()
+        print(measured)
+        picture("failed_bench.png")
+        status = 3
+    sys.stdout.flush()
+    if status:
+        bpy.app.timers.register(lambda: sys.exit(status))
+    bpy.ops.wm.quit_blender()
+    return None
+
+
+bpy.app.timers.register(drive, first_interval=1.5, persistent=True)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A captured person put right: by a pose, by swapped sides, with layers switched off and on; all undone."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from installed import armatures, module
+from window import Steps, click, drag, in_viewport, picture, press, say, viewport, wait_for
+
+FRAME, FAR = 45, 100
+BONE = "left_elbow"
+LEFT_WRIST = 9  # of the 133 points
+BELOW = -33  # pixels from a panel's last field to the next panel's header
+
+
+def turns(bone: str = BONE) -> np.ndarray:
+    """(2, 4) The bone's own rotation at the frame and far from it, as a quaternion."""
+    scene, found = bpy.context.scene, []
+    now = scene.frame_current
+    for frame in (FRAME, FAR):
+        scene.frame_set(frame)
+        found.append(armatures()[0].pose.bones[bone].matrix_basis.to_quaternion())
+    scene.frame_set(now)
+    return np.array(found)
+
+
+def degrees(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(2,) By how much two results of `turns` differ."""
+    return np.degrees(2.0 * np.arccos(np.clip(np.abs((one * other).sum(axis=1)), 0.0, 1.0)))
+
+
+def pose(bone: str) -> Steps:
+    """Turn a bone by 40 degrees, by keys, at the frame."""
+    armature = armatures()[0]
+    bpy.context.scene.frame_set(FRAME)
+    with bpy.context.temp_override(**in_viewport()):
+        bpy.context.view_layer.objects.active = armature
+        bpy.ops.object.mode_set(mode="POSE")
+        bpy.ops.pose.select_all(action="DESELECT")
+    chosen = armature.pose.bones[bone]
+    if hasattr(chosen, "select"):  # 5.0 and later
+        chosen.select = True
+    else:
+        chosen.bone.select = True
+    armature.data.bones.active = armature.data.bones[bone]
+    bpy.ops.ed.undo_push(message="Choose a bone")
+    yield 0.3
+    for key, text in (("R", "r"), ("FOUR", "4"), ("ZERO", "0"), ("RET", "")):
+        yield from press(key, text=text)
+
+
+def drag_a_point() -> Steps:
+    """The left wrist's point goes to another place of the picture, and the arm with it."""
+    scene = bpy.context.scene
+    scene.frame_set(FRAME)
+    entry = scene.rotocap.performances[scene.rotocap.performance_index]
+    before = turns()
+    yield 0.3
+    _, area, _ = viewport()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    points = module("addon.correct_points").draggable(scene, entry)
+    there = points.places[list(points.keypoints).index(LEFT_WRIST)]
+    shown = module("addon.overlay.picture").picture_in(
+        region, area.spaces.active.region_3d, scene.camera, scene, module("addon.captured").of(entry).size
+    )
+    x, y = shown.to_region(np.array([there], np.float32))[0]
+    start = (region.x + round(float(x)), region.y + round(float(y)))
+    yield from click("bpy.ops.rotocap.drag_point")
+    yield 0.3
+    yield from drag(start, (start[0] + 25, start[1] + 45), picture_of="17_dragging.png")
+    yield from wait_for(lambda: len(entry.corrections.pins) == 1, "the frames are solved again", seconds=60)
+    yield 0.5
+    at, far = degrees(before, turns())
+    assert at > 3.0 and far < 0.5, (at, far)
+    say(f"dragged the left wrist: {at:.0f} degrees of the elbow at the frame, {far:.2f} far from it")
+    picture("18_dragged.png")
+
+
+def story() -> Steps:
+    assert armatures(), "a capture came before"
+    scene = bpy.context.scene
+    raw = turns()
+    _, area, _ = viewport()
+    area.spaces.active.region_3d.view_perspective = "CAMERA"
+    yield 0.3
+    picture("10_before.png")
+    yield from click("see.slide", above=BELOW, ctrl=True)  # the Correct panel, closed at first
+
+    yield from pose(BONE)
+    picture("11_posed.png")
+    yield from click("bpy.ops.rotocap.correct_pose")
+    yield 0.5
+    edits = armatures()[0].rotocap.edits
+    assert len(edits.entries) == 1, "the pose is an edit"
+    corrected = turns()
+    at, far = degrees(raw, corrected)
+    assert abs(at - 40.0) < 2.0 and far < 0.1, (at, far)
+    say(f"corrected by a pose: {at:.1f} degrees at the frame, {far:.2f} far from it")
+    picture("12_corrected.png")
+
+    yield from click("bpy.ops.rotocap.toggle_edits", across=0.07)
+    yield 0.3
+    assert degrees(raw, turns()).max() < 0.1, "without the edits it is the capture"
+    picture("13_edits_off.png")
+    yield from click("bpy.ops.rotocap.toggle_edits", across=0.07)
+    yield 0.3
+    assert degrees(corrected, turns()).max() < 0.1
+
+    with bpy.context.temp_override(**in_viewport()):
+        bpy.ops.object.mode_set(mode="OBJECT")
+        scene.use_preview_range = True
+        scene.frame_preview_start, scene.frame_preview_end = FAR - 20, FAR + 15
+        bpy.ops.ed.undo_push(message="A range")
+        assert bpy.ops.rotocap.add_step("EXEC_DEFAULT", True, kind="swap") == {"FINISHED"}
+        yield 0.5
+        swapped = turns("right_elbow")
+        picture("14_swapped.png")
+        assert bpy.ops.rotocap.toggle_layer("EXEC_DEFAULT", True, layer="clean_on") == {"FINISHED"}
+    yield 0.3
+    assert degrees(swapped, turns("right_elbow"))[1] > 1.0, "the other arm's motion is gone again"
+    say(f"swapped sides: {degrees(swapped, turns('right_elbow'))[1]:.0f} degrees of the right elbow at {FAR}")
+    assert abs(degrees(raw, turns())[0] - 40.0) < 2.0, "the edit stays above the clean-up"
+    picture("15_clean_up_off.png")
+
+    yield from drag_a_point()
+
+    for _ in range(16):
+        if not len(armatures()[0].rotocap.edits.entries) and degrees(raw, turns()).max() < 0.1:
+            break
+        yield from press("Z", ctrl=True)
+    assert not len(armatures()[0].rotocap.edits.entries)
+    assert degrees(raw, turns()).max() < 0.1, "undo goes back to the capture"
+    say("undo takes every correction back")
+    yield 0.3
+    picture("16_undone.png")

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Saved and reopened, a half-finished capture too; a second window; preferences; without video and take."""
+
+from __future__ import annotations
+
+import shutil
+
+import bpy
+from capturing import over, people, read
+from installed import PACKAGE, TAKE, VIDEO, module, session
+from window import HERE, Steps, click, in_viewport, picture, press, say, show_tab, wait_for
+
+BLEND = HERE / "Arbeit in Ü.blend"
+
+
+def story() -> Steps:
+    bpy.ops.wm.read_homefile(app_template="")
+    yield 1.0
+    yield from show_tab()
+    scene = bpy.context.scene
+    scene.rotocap.video, scene.rotocap.take = str(VIDEO), str(TAKE)
+    with bpy.context.temp_override(**in_viewport()):
+        assert bpy.ops.rotocap.apply_new_armature("EXEC_DEFAULT", True) == {"FINISHED"}
+    yield 0.5
+    there = people()
+    assert there
+
+    # A capture into another take, stopped at once: half of it stays on the disk.
+    scene.rotocap.take = str(HERE / "half.take")
+    bpy.ops.ed.undo_push(message="Another take")
+    yield from click("bpy.ops.rotocap.capture")
+    yield from wait_for(lambda: read(20), "progress", seconds=60)
+    yield from press("ESC")
+    yield from wait_for(lambda: not session().job.holds_the_window, "the window is free", seconds=20)
+    session().job.stop()
+    yield from wait_for(over, "the end", seconds=30)
+    bpy.ops.wm.save_as_mainfile(filepath=str(BLEND))
+    bpy.ops.wm.read_homefile(app_template="")
+    yield 0.5
+    bpy.ops.wm.open_mainfile(filepath=str(BLEND))
+    yield 1.0
+    yield from show_tab()
+    assert people() == there, (people(), there)
+    left = module("addon.capture_request").unfinished(bpy.context.scene.rotocap)
+    assert left is not None, "the half-finished capture is offered"
+    say(f"reopened: {len(there)} performances, and {left.text()}")
+    picture("20_reopened.png")
+
+    # A second window on the same scene: both draw, and closing it harms nothing.
+    with bpy.context.temp_override(**in_viewport()):
+        bpy.ops.wm.window_new()
+    yield 1.0
+    windows = bpy.context.window_manager.windows
+    assert len(windows) == 2
+    for frame in (10, 40):
+        bpy.context.scene.frame_set(frame)
+        yield 0.3
+    with bpy.context.temp_override(window=windows[1]):
+        bpy.ops.wm.window_close()
+    yield 0.5
+
+    with bpy.context.temp_override(**in_viewport()):
+        bpy.ops.rotocap.open_preferences()
+    yield 1.5
+    picture("21_preferences.png")
+    ours = bpy.context.preferences.addons[PACKAGE].preferences
+    ours.shown_models = "whole body"
+    bpy.ops.rotocap.check_device()
+    yield from wait_for(lambda: not module("addon.device_check").running(), "an answer", seconds=30)
+    say(module("addon.device_check").answer())
+    yield 0.5
+    picture("22_networks.png")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
+        if len(bpy.context.window_manager.windows) > 1:
+            bpy.ops.wm.window_close()
+    yield 0.5
+
+    # As on a machine that has neither the video nor the take.
+    shutil.rmtree(HERE / "half.take", ignore_errors=True)
+    shutil.move(TAKE, HERE / "away.take")
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(BLEND))
+        yield 0.5
+        yield from show_tab()
+        for frame in (5, 50):
+            bpy.context.scene.frame_set(frame)
+            yield 0.3
+        picture("23_take_gone.png")
+    finally:
+        shutil.move(HERE / "away.take", TAKE)
+
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    yield 0.5
+    picture("24_disabled.png")
+    bpy.ops.preferences.addon_enable(module=PACKAGE)
+    yield 0.5
+    yield from show_tab()
+    assert people() == there, "what is in the scene is still there"
+    say("disabled and enabled again")
+
+    # Blender is closed in the middle of a capture: tools/gui_chroot.sh looks that no process stays.
+    bpy.context.scene.rotocap.take = str(HERE / "cut.take")
+    yield from click("bpy.ops.rotocap.capture")
+    yield from wait_for(lambda: read(5), "progress", seconds=60)
+    picture("25_closing.png")

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train the network that reads expressions, and compare it with a fit and a linear answer.
+
+    python -m rotocap.training.face.train build/training/face
+
+Held out are whole heads. A mirrored face is another face: every sample counts twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...inference.fit.face.aligned import align
+from ...inference.fit.face.reader import COUNT, LOOK_LIMIT, LOOKS, NAMES, PATH, Reader, turn_terms
+from ...inference.landmarks.face_points import LEFT_EYE_PART, MESH, RIGHT_EYE_PART
+from .bounded import bounded
+
+Array = NDArray[np.float64]
+
+_COMPONENTS = 128
+_HIDDEN = 320
+_SOFT = 0.001  # metres: what varies less is not looked at closely
+_ON = 4.0
+_BLIND = 0.12  # how often an eye is not seen
+
+
+@dataclass(frozen=True)
+class Samples:
+    face: Array  # (N, 204, 3)
+    arkit: Array  # (N, 52)
+    head: NDArray[np.int64]  # (N,)
+
+    def part(self, rows: NDArray[np.bool_]) -> Samples:
+        return Samples(self.face[rows], self.arkit[rows], self.head[rows])
+
+    @property
+    def neutral(self) -> NDArray[np.bool_]:
+        return np.asarray((self.arkit == 0).all(axis=1))
+
+
+def load(folder: Path) -> Samples:
+    parts = [np.load(path) for path in sorted(folder.glob("faces_*.npz"))]
+    face = np.concatenate([p["face"] for p in parts]).astype(np.float64)
+    # Faces that the graph did not find, or found elsewhere.
+    good = (np.concatenate([p["presence"] for p in parts]) > 0.3) & np.isfinite(face).all(axis=(1, 2))
+    arkit = np.concatenate([p["arkit"] for p in parts]).astype(np.float64)
+    return Samples(face[good], arkit[good], np.concatenate([p["head"] for p in parts])[good])
+
+
+def reference_of(samples: Samples) -> Array:
+    """The mean neutral face, looking ahead."""
+    faces = samples.face[samples.neutral]
+    reference = faces[0]
+    for _ in range(6):
+        reference = align(faces, reference).points.mean(axis=0)
+    # Heads were turned to all sides alike: their mean looks ahead.
+    u, _, vt = np.linalg.svd(align(faces, reference).turn.mean(axis=0))
+    return np.asarray((reference - reference.mean(axis=0)) @ (u @ vt).T)
+
+
+def mirrored(samples: Samples, reference: Array) -> Samples:
+    """The same faces in the mirror, as faces of other heads."""
+    mesh = reference[: len(MESH)]
+    flipped = mesh * (-1.0, 1.0, 1.0)
+    partner = np.linalg.norm(flipped[:, None] - mesh[None], axis=-1).argmin(axis=1)
+    if len(set(partner.tolist())) != len(MESH):
+        raise ValueError("mirror: expected each point to have one partner; the mean face is not even enough")
+    eyes = np.arange(RIGHT_EYE_PART.start, LEFT_EYE_PART.stop).reshape(2, -1)[::-1].ravel()
+    order = np.concatenate([partner, eyes])
+    swap = [NAMES.index(n.replace("Left", "#").replace("Right", "Left").replace("#", "Right")) for n in NAMES]
+    return Samples(
+        samples.face[:, order] * (-1.0, 1.0, 1.0), samples.arkit[:, swap], samples.head + 10_000_000
+    )
+
+
+def both(a: Samples, b: Samples) -> Samples:
+    return Samples(
+        np.concatenate([a.face, b.face]), np.concatenate([a.arkit, b.arkit]), np.concatenate([a.head, b.head])
+    )
+
+
+def differences(samples: Samples, reference: Array) -> tuple[Array, Array, Array]:
+    """What differs (N, 612) from the own face at rest, how the turn's terms (N, 9) differ, and those."""
+    aligned = align(samples.face, reference)
+    x, terms = aligned.points.reshape(len(samples.face), -1), turn_terms(aligned.turn)
+    d, t = np.full_like(x, np.nan), np.zeros_like(terms)
+    for head in np.unique(samples.head):
+        own = samples.head == head
+        rest = own & samples.neutral
+        if rest.any():
+            d[own], t[own] = x[own] - x[rest].mean(axis=0), terms[own] - terms[rest].mean(axis=0)
+    return d, t, terms
+
+
+def answers(d: Array, t: Array, arkit: Array) -> tuple[Array, Array]:
+    """Linear answers of the points to coefficients (52, 612) and to the turn (9, 612)."""
+    inputs = np.concatenate([arkit, t], axis=1)
+    ridge = np.diag(np.r_[np.full(COUNT, 0.3), np.full(t.shape[1], 0.05)])
+    answer = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ d)
+    return answer[:COUNT], answer[COUNT:]
+
+
+def train(samples: Samples, reference: Array, *, epochs: int, test: Samples | None = None) -> Reader:
+    d, t, terms = differences(samples, reference)
+    good = np.isfinite(d).all(axis=1)
+    good &= np.linalg.norm(d, axis=1) < np.quantile(np.linalg.norm(d[good], axis=1), 0.995)
+    d, t, terms, wanted = d[good], t[good], terms[good], samples.arkit[good]
+    basis, turn = answers(d, t, wanted)
+    x = d - t @ turn
+    _, s, vt = np.linalg.svd(x, full_matrices=False)
+    spread = s[:_COMPONENTS] / np.sqrt(len(x))
+    reader = Reader(
+        reference=reference,
+        turn=turn,
+        jaw_open=basis[NAMES.index("jawOpen")].reshape(-1, 3),
+        components=vt[:_COMPONENTS].T / (spread + _SOFT),
+        **{name: np.zeros(0) for name in ("weight1", "bias1", "weight2", "bias2", "weight3", "bias3")},
+    )
+    rng = np.random.default_rng(0)
+    hidden = x.reshape(len(x), -1, 3).copy()
+    for part in (RIGHT_EYE_PART, LEFT_EYE_PART):
+        hidden[np.ix_(rng.random(len(x)) < _BLIND, np.arange(part.start, part.stop))] = np.nan
+    seen = reader.inputs(x.reshape(len(x), -1, 3), terms)
+    inputs = np.concatenate([seen, reader.inputs(hidden, terms)])
+    targets = np.tile(np.clip(wanted, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0)), (2, 1))
+    network = _fitted(inputs, targets, epochs)
+    linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+    values = {}
+    for number, layer in enumerate(linear, start=1):
+        values[f"weight{number}"] = layer.weight.detach().numpy().T.astype(np.float64)
+        values[f"bias{number}"] = layer.bias.detach().numpy().astype(np.float64)
+    return Reader(reference, turn, reader.jaw_open, reader.components, **values)
+
+
+def _fitted(inputs: Array, targets: Array, epochs: int) -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    x, y = (torch.tensor(a, dtype=torch.float32) for a in (inputs, targets))
+    network = torch.nn.Sequential(
+        torch.nn.Dropout(0.1),
+        torch.nn.Linear(x.shape[1], _HIDDEN),
+        torch.nn.SiLU(),
+        torch.nn.Dropout(0.3),
+        torch.nn.Linear(_HIDDEN, _HIDDEN),
+        torch.nn.SiLU(),
+        torch.nn.Dropout(0.3),
+        torch.nn.Linear(_HIDDEN, COUNT),
+    )
+    batch = 128
+    steps = epochs * -(-len(x) // batch)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=2e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    # Eyes look somewhere in every other face: their mean is as large as they are.
+    counts = torch.tensor(np.where(LOOKS, 0.0, _ON), dtype=torch.float32)
+    network.train()
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(batch):
+            noisy = x[rows] + 0.05 * torch.randn(len(rows), x.shape[1])
+            off = network(noisy) - y[rows]
+            # An expression is rare, and its mean over all faces next to nothing: what is on counts more.
+            loss = ((1.0 + counts * (y[rows] > 0.05)) * off**2).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return network.eval()
+
+
+def line(name: str, wanted: Array, got: Array) -> None:
+    """A line of the table: mean absolute error where a coefficient is on, and where it is off."""
+    on = wanted > 0.05
+    error = np.abs(got - wanted)
+    print(f"{name:24} on {error[on].mean():.3f}  off {error[~on].mean():.3f}", flush=True)
+
+
+def compare(part: Samples, test: Samples, reference: Array, epochs: int) -> None:
+    d, t, _ = differences(part, reference)
+    basis, turn = answers(d, t, part.arkit)
+    x = d - t @ turn
+    unexplained = x - part.arkit @ basis
+    shared = np.linalg.eigh(unexplained.T @ unexplained / len(x) + 1e-8 * np.eye(x.shape[1]))
+    precision = (shared[1] / shared[0]) @ shared[1].T
+    d, t, _ = differences(test, reference)
+    y, wanted = d - t @ turn, np.clip(test.arkit, 0, 1)
+    line("always at rest", wanted, np.zeros_like(wanted))
+    information = basis @ precision @ basis.T + np.eye(COUNT) / 0.3**2
+    fit = bounded(information, y @ precision @ basis.T, low=np.zeros(COUNT), high=np.ones(COUNT))
+    line("bounded fit", wanted, fit)
+    ridge = np.linalg.solve(x.T @ x + 3e-4 * np.eye(x.shape[1]), x.T @ part.arkit)
+    line("linear", wanted, np.clip(y @ ridge, 0, 1))
+    reader = train(part, reference, epochs=epochs)
+    turns = align(test.face, reference).turn
+    line("network", wanted, np.clip(reader((d - t @ reader.turn).reshape(len(d), -1, 3), turns), 0, 1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="train", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, default=PATH)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--compare", action="store_true", help="train on four of five heads first, and test")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    samples = load(options.folder)
+    heads = np.unique(samples.head)
+    reference = reference_of(samples)
+    print(f"{len(samples.face)} faces of {len(heads)} heads", flush=True)
+    if options.compare:
+        held = np.isin(samples.head, heads[::5])
+        part = samples.part(~held)
+        compare(both(part, mirrored(part, reference)), samples.part(held), reference, options.epochs)
+    train(both(samples, mirrored(samples, reference)), reference, epochs=options.epochs).save(options.out)
+    print(options.out)
+
+
+if __name__ == "__main__":
+    main()
