@@ -27,6 +27,7 @@ Floats = NDArray[np.floating[Any]]
 
 _MIN_CERTAINTY = 0.05  # below it a point says nothing
 _DETECTOR_SIGMA = 0.08  # metres: how far the landmark graphs' own 3D points are off
+_GLIDING_SPEED = 0.3  # metres a second from which on a foot surely does not stand still
 _WRISTS = ((9, wholebody.LEFT_HAND.start), (10, wholebody.RIGHT_HAND.start))
 _FACE_EYES = (wholebody.FACE.start + 36, wholebody.FACE.start + 45)  # outer corners, right and left
 _FACE_UP = (wholebody.FACE.start + 8, wholebody.FACE.start + 27)  # chin, bridge of the nose
@@ -49,7 +50,7 @@ class Evidence:
     # Observed world rotations, camera axes: head, left hand, right hand; identity where unknown.
     facing: Array  # (T, 3, 3, 3)
     facing_weight: Array  # (T, 3)
-    standing: Array  # (T, 4) 0 to 1: heels and toes (`FOOT_KEYPOINTS`) that the lift network sees stand
+    standing: Array  # (T, 4) 0 to 1: heels and toes (`FOOT_KEYPOINTS`) that may stand
     # World from camera (T, 4, 4), metres, where the camera moves: `relative`, `facing` and `standing`
     # are the world's then, see `world_frame`. None: a camera that stands still is the world.
     camera: Array | None = None
@@ -108,7 +109,7 @@ def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Arra
         turn_precision=np.zeros((len(time_s), BODY_JOINT_COUNT)),
         facing=facing,
         facing_weight=facing_weight,
-        standing=np.zeros((len(time_s), len(FOOT_KEYPOINTS))),
+        standing=_still(np.asarray(time_s, dtype=np.float64), normalised, certainty, size),
     )
 
 
@@ -140,6 +141,24 @@ def _upright_size(normalised: Array, certainty: Array, points3d: Array) -> Array
         size = np.where(good, extent, 1.0)
     times = np.arange(len(size))
     return np.interp(times, times[good], size[good]) if good.any() else np.ones(len(size))
+
+
+def _still(time_s: Array, normalised: Array, certainty: Array, size: Array) -> Array:
+    """Feet (T, 4) that do not cross the picture: 0 for those that clearly do, as on skates or a treadmill.
+
+    By their speed over a fifth of a second, in body heights. What is not seen may stand.
+    """
+    half = 0.1
+    before = np.searchsorted(time_s, time_s - half)
+    after = np.minimum(np.searchsorted(time_s, time_s + half), len(time_s) - 1)
+    span = time_s[after] - time_s[before]
+    out = np.ones((len(time_s), len(FOOT_KEYPOINTS)))
+    for column, k in enumerate(FOOT_KEYPOINTS):
+        moved = np.linalg.norm(normalised[after, k] - normalised[before, k], axis=-1)
+        speed = moved / np.maximum(span, 1e-6) / size * 1.7  # metres a second, about
+        known = (certainty[before, k] > 0.0) & (certainty[after, k] > 0.0) & (span > 0.0)
+        out[:, column] = np.where(known, np.clip(2.0 - speed / _GLIDING_SPEED, 0.0, 1.0), 1.0)
+    return out
 
 
 def _frame_from(x_axis: Array, up: Array) -> Array:

@@ -57,7 +57,7 @@ def with_lift(
         relative_precision=total,
         turns=local_rotations(lifted.world),
         turn_precision=1.0 / (trust.turn_sigma * doubt) ** 2,
-        standing=np.clip(trust.contact_slope * lifted.contact - 1.0, 0.0, 1.0),
+        standing=evidence.standing * np.clip(trust.contact_slope * lifted.contact - 1.0, 0.0, 1.0),
     )
 
 

@@ -12,8 +12,9 @@ from rotocap.inference.camera import rotation_to_ray
 from rotocap.inference.fit import FitOptions, initial, solve
 from rotocap.inference.fit.body import BodyOptions, _Problem
 from rotocap.inference.fit.evidence import gather
-from rotocap.inference.fit.model_points import GROUPS, POINTS, scaled_rest
+from rotocap.inference.fit.model_points import GROUPS, POINTS, scaled_rest, stature
 from rotocap.inference.kinematics import forward, matrix_from_axis_angle
+from rotocap.inference.lift.network import lift
 from rotocap.inference.skeleton import INDEX
 from rotocap.inference.world import to_sequence, world_from_camera
 
@@ -221,6 +222,7 @@ def test_values_that_are_no_numbers_say_nothing() -> None:
 def test_unseen_legs_hold_still_with_large_sigma() -> None:
     local, pelvis, log_scale = _motion(60)
     keypoints, points3d, _ = _observed(local, pelvis, log_scale, 2.0, 0.03)
+    seen = solve(time_s=np.arange(60) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
     for name in ("knee", "ankle", "heel", "big_toe"):
         for side in ("left", "right"):
             i = wholebody.INDEX[f"{side}_{name}"]
@@ -228,9 +230,11 @@ def test_unseen_legs_hold_still_with_large_sigma() -> None:
             points3d[:, i] = np.nan
     result = solve(time_s=np.arange(60) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
     knee = result.poses[:, INDEX["left_knee"]]
-    assert np.ptp(knee, axis=0).max() < 0.2
-    ankle, wrist = INDEX["left_ankle"], INDEX["left_wrist"]
-    assert (result.sigma[:, ankle] > 2.0 * result.sigma[:, wrist]).all()
+    # They go with the body as the network guesses, slowly: nothing kicks.
+    assert np.ptp(knee, axis=0).max() < 0.5
+    assert np.abs(np.diff(knee, axis=0)).max() < 0.04
+    ankle = INDEX["left_ankle"]
+    assert (result.sigma[:, ankle] > 2.0 * seen.sigma[:, ankle]).all()
 
 
 def test_the_height_that_is_given_is_kept() -> None:
@@ -272,10 +276,15 @@ def test_world_is_upright_with_the_feet_on_the_floor() -> None:
     assert abs(joints[:, INDEX["left_ankle"], 1].mean() - 0.08) < 0.08
 
 
-def test_proportions_follow_the_measured_bones() -> None:
-    local, pelvis, log_scale = _motion(60)
-    log_scale[GROUPS.index("forearm")] = -0.1
-    keypoints, points3d, _ = _observed(local, pelvis, log_scale, 0.0, 0.0)
-    evidence = gather(time_s=np.arange(60) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
-    found = initial.proportions(evidence, height_m=None)
-    assert found[GROUPS.index("thigh")] - found[GROUPS.index("forearm")] > 0.05
+def test_proportions_follow_the_bones_that_the_network_sees() -> None:
+    found = {}
+    for name, change in (("short", -0.2), ("long", 0.2)):
+        local, pelvis, log_scale = _motion(60)
+        log_scale[GROUPS.index("forearm")] = change
+        keypoints, _, _ = _observed(local, pelvis, log_scale, 0.0, 0.0)
+        lifted = lift(time_s=np.arange(60) / 30.0, keypoints=keypoints, camera_K=K)
+        scales = initial.proportions(lifted, height_m=1.9)
+        assert stature(scales) == pytest.approx(1.9, abs=1e-6)
+        found[name] = scales[GROUPS.index("forearm")] - scales[GROUPS.index("thigh")]
+    # It is careful: the rest comes from the picture, when the fit frees the bones.
+    assert found["long"] - found["short"] > 0.02

@@ -116,7 +116,7 @@ def test_points_that_are_missing_or_no_numbers_give_doubt_and_no_nan() -> None:
     found = lift(time_s=time_s, keypoints=blind, camera_K=K)
     for name, value in vars(found).items():
         assert np.isfinite(value).all(), name
-    assert found.along[45, 1:].mean() > 1.05 * seen.along[45, 1:].mean()
+    assert found.along[45, 1:].mean() > seen.along[45, 1:].mean()
     blind[..., 2] = 0.0
     nothing = lift(time_s=time_s, keypoints=blind, camera_K=K)
     assert np.isfinite(nothing.places).all()
