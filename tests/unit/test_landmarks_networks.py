@@ -177,6 +177,29 @@ def test_a_hand_alone_is_somebody_without_a_body(backend: MediapipeBackend) -> N
         assert person.keypoints[wholebody.RIGHT_HAND, 2].max() > 0.8
 
 
+def test_two_hands_alone_are_the_left_and_the_right_of_one(backend: MediapipeBackend) -> None:
+    """A hand and its mirror image, of which one comes later; then a third hand, which is nobody's."""
+    alone = [image[250:550, 0:220] for image in frames("pexels_makeup_face_hand_720.mp4", 100, 118)]
+    images = []
+    for t, image in enumerate(alone):
+        picture = np.full((300, 700, 3), (150, 130, 110), np.uint8)
+        picture[:, :220] = image
+        if t >= 4:
+            picture[:, -220:] = image[:, ::-1]
+        if t >= 12:
+            picture[60:240, 270:402] = cv2.resize(image, (132, 180))
+        images.append(picture)
+    seen = followed(backend, images)
+    assert all(len(people) == 1 for people in seen)
+    right = np.stack([people[0].keypoints[wholebody.RIGHT_HAND] for people in seen])
+    left = np.stack([people[0].keypoints[wholebody.LEFT_HAND] for people in seen])
+    assert (right[:, :, 2].max(axis=1) > 0.8).all()
+    assert (right[:, :, 0].mean(axis=1) < 220).all()
+    assert left[:4, :, 2].max() == 0
+    assert (left[10:, :, 2].max(axis=1) > 0.8).all()
+    assert (left[10:, :, 0].mean(axis=1) > 480).all()
+
+
 def test_a_head_alone_is_somebody_from_the_first_frame(backend: MediapipeBackend) -> None:
     images = [image[170:470, 200:500] for image in frames("pexels_makeup_face_hand_720.mp4", 50, 56)]
     seen = followed(backend, images)
