@@ -24,7 +24,7 @@ def test_random_poses_stay_within_the_limits() -> None:
     hand = anatomy()
     poses = np.stack([hands_rendered.random_pose(rng) for _ in range(200)])
     angles = angles_of(poses, hand.axes)[:, 1:]  # the thumb's is drawn from the bank
-    assert (angles >= hand.low[1:] - 1e-6).all() and (angles <= hand.high[1:] + 1e-6).all()
+    assert (angles >= hand.low[1:] - 1e-3).all() and (angles <= hand.high[1:] + 1e-3).all()
     assert np.ptp(angles[:, 0, 2]) > 1.0
     assert poses.shape == (200, 15, 3) and JOINTS.max() == 14
 
