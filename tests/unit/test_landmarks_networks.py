@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rotocap.inference import wholebody
-from rotocap.inference.errors import ModelError
+from rotocap.inference.errors import ModelError, TakeError
 from rotocap.inference.landmarks.assembly import PersonLandmarks
 from rotocap.inference.landmarks.backend import MediapipeBackend
 from rotocap.inference.people.tracker import PeopleTracker
@@ -122,6 +122,11 @@ def test_a_state_from_a_file_goes_on_exactly(backend: MediapipeBackend) -> None:
         assert np.array_equal(a[0].keypoints, b[0].keypoints)
         assert np.array_equal(a[0].points3d, b[0].points3d, equal_nan=True)
         (_, state), (_, resumed) = a, b
+
+
+def test_a_capture_begun_by_another_version_says_what_to_do(backend: MediapipeBackend) -> None:
+    with pytest.raises(TakeError, match=r"another version of Rotocap.*overwrite"):
+        backend.unpack({"regions": np.zeros(25)})
 
 
 def test_nobody_is_found_in_an_empty_picture(backend: MediapipeBackend) -> None:
