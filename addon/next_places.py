@@ -21,6 +21,7 @@ from ..inference.errors import RigError, TakeError
 from . import captured, contact_lanes, corrections, doubt
 from .captured import Captured
 from .performance_properties import RotocapPerformance
+from .performances import rig_of
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _STANDS = 0.5  # contact from which on a foot point counts as standing
@@ -72,7 +73,7 @@ def of_slide(
     TakeError if the take cannot be read, RigError if the armature has no feet to look at. The scene's
     frame is as it was afterwards.
     """
-    armature, before = entry.armature, scene.frame_current
+    armature, before = rig_of(entry), scene.frame_current
     if armature is None:
         raise RigError(f"{entry.name}: its armature is gone; apply the take again")
     contacts = _contacts(scene, entry, armature)
