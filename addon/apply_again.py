@@ -43,7 +43,10 @@ def apply_captured(scene: bpy.types.Scene, take: Take, people: list[Person]) -> 
             entry.person = 0
             continue
         entry.person = person.number
-        report.warnings += performance_edits.play(scene, entry, take, person.number)
+        try:
+            report.warnings += performance_edits.play(scene, entry, take, person.number)
+        except RotocapError as error:
+            report.warnings.append(f"{name} keeps the motion that it has: {error}")
         report.armatures.append(entry.armature.name)
         if entry.name != person.name:
             _keep_name(scene, entry, report)
@@ -113,8 +116,7 @@ def _entries(scene: bpy.types.Scene, take: Take) -> list[RotocapPerformance]:
         for entry in scene.rotocap.performances
         if performances.folder_of(entry) == take.path
         and performances.is_ours(entry)
-        and entry.armature is not None
-        and entry.armature.name in scene.objects
+        and performances.rig_of(entry) is not None
     ]
 
 

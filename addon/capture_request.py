@@ -43,7 +43,7 @@ def request(context: bpy.types.Context, queued: RotocapQueued | None = None) -> 
         raise VideoError("No video yet: import one first")
     video = Path(bpy.path.abspath(chosen.video))
     if not video.is_file():
-        raise VideoError(f"{video}: no such file; import the video from where it is now")
+        raise VideoError(f"{video}: no such file; press Find Video, or import the video from where it is now")
     if chosen.use_range and chosen.last < chosen.first:
         raise VideoError(
             f"Frames {chosen.first} to {chosen.last}: the last one comes before the first; "

@@ -347,7 +347,10 @@ def _before_load(*_: object) -> None:
 
 @persistent
 def _after_load(*_: object) -> None:
+    global _session
     live_body.remove_all()
+    if _session is not None and _session.over:
+        _session = None  # what it came to belongs to the file that was open then
 
 
 @persistent

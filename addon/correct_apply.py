@@ -225,32 +225,36 @@ def _write(
         if end.rotations.get(name) is not transferred.rotations.get(name)
         or end.locations.get(name) is not transferred.locations.get(name)
     }
-    curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(action)}
+    curves = {(c.data_path, c.array_index): (place, c) for place, c in enumerate(curves_of(action))}
     count = len(timeline)
     offset = int(rows[0])
     inside = written - offset
-    jobs: list[tuple[bpy.types.FCurve, NDArray[np.float32]]] = []
+    jobs: list[tuple[int, bpy.types.FCurve, NDArray[np.float32]]] = []
     for channel in end.channels():
         if channel.bone not in touched:
             continue
         path = f'pose.bones["{bpy.utils.escape_identifier(channel.bone)}"].{channel.property}'
-        own = [curves.get((path, index)) for index in channel.indices]
-        if any(curve is None or len(curve.keyframe_points) != count for curve in own):
+        own = [curves[path, index] for index in channel.indices if (path, index) in curves]
+        if len(own) < len(channel.indices):
             return False
-        pairs = np.empty((len(own), count, 2), np.float32)
-        for k, curve in enumerate(own):
-            curve.keyframe_points.foreach_get("co", pairs[k].ravel())
+        if any(len(curve.keyframe_points) != count for _, curve in own):
+            return False
+        pairs = np.stack([tracks.places_and_values(curve) for _, curve in own])
+        totals = [tracks.checksum(curve, pairs[k]) for k, (_, curve) in enumerate(own)]
+        if not all(tracks.is_ours(action, own[k][0], total) for k, total in enumerate(totals)):
+            return False
         if not np.array_equal(pairs[0, :, 0], np.asarray(timeline.frames, np.float32)):
             return False
         new = _aligned(channel, end.plan.rig, pairs[:, rows, 1].T)
         if _seam(new, pairs[:, rows, 1].T, inside) > _SEAM:
             return False
         pairs[:, written, 1] = new[inside].T
-        jobs += [(curve, pairs[k]) for k, curve in enumerate(own)]
-    for curve, values in jobs:
-        curve.keyframe_points.foreach_set("co", values.ravel())
-        curve.update()
-    tracks.restamp(action)
+        jobs += [(place, curve, pairs[k]) for k, (place, curve) in enumerate(own)]
+    for _, curve, values in jobs:
+        points = curve.keyframe_points
+        for position in written.tolist():  # few of many: all at once would take longer on a long take
+            points[position].co[1] = values[position, 1]
+    tracks.restamp(action, {place: tracks.checksum(curve, values) for place, curve, values in jobs})
     return True
 
 

@@ -17,7 +17,7 @@ import bpy
 import numpy as np
 
 from ..correct.measure import Change
-from ..correct.steps import Fill, Hold, Range, Smooth, Step, Swap, TakeOver, applied, clean
+from ..correct.steps import Fill, Hold, Range, Smooth, Step, Swap, TakeOver, clean
 from ..inference.errors import RigError, SequenceError, TakeError
 from ..inference.sequence import SmplxSequence
 from ..retarget.timeline import Timeline
@@ -101,9 +101,11 @@ def cleaned(scene: bpy.types.Scene, entry: RotocapPerformance) -> SmplxSequence:
     steps = [step for step in corrections.steps if step.on] if corrections.clean_on else []
     if not steps:
         return sequence
-    made = [step_of(scene, entry, step, sequence) for step in steps]
-    key = (str(pinned_file(entry) or performances.file_of(entry)), str(id(sequence)), *map(repr, made))
+    pinned = pinned_file(entry)
+    source = pinned if pinned is not None and pinned.is_file() else performances.file_of(entry)
+    key = (_stamp(source), str(scene_fps(scene)), *(_told(entry, step) for step in steps))
     if key not in _cleaned:
+        made = [step_of(scene, entry, step, sequence) for step in steps]
         _cleaned[key] = _clean(sequence, made, steps)
         while len(_cleaned) > _KEPT:
             _cleaned.popitem(last=False)
@@ -111,6 +113,19 @@ def cleaned(scene: bpy.types.Scene, entry: RotocapPerformance) -> SmplxSequence:
     for step, change in zip(steps, changes, strict=True):
         step.said = change.line() if change is not None else ""
     return after
+
+
+def _told(entry: RotocapPerformance, step: RotocapCleanStep) -> str:
+    """All that a step's result depends on, beside the motion before it."""
+    names = ("kind", "part", "what", "strength", "use_range", "first", "last", "only_doubt", "doubt_m", "at",
+             "ease")  # fmt: skip
+    file = performances.file_of(entry).with_name(step.file) if step.file else None
+    return repr([*(getattr(step, name) for name in names), _stamp(file) if file is not None else ""])
+
+
+def _stamp(path: Path) -> str:
+    """A file as it is now."""
+    return f"{path} {path.stat().st_mtime_ns}" if path.is_file() else str(path)
 
 
 def _clean(
@@ -124,11 +139,6 @@ def _clean(
             raise SequenceError(f"clean-up step {number + 1}, {steps[number].name}: {error}") from error
         changes.append(change)
     return sequence, changes
-
-
-def preview(scene: bpy.types.Scene, entry: RotocapPerformance, step: Step) -> SmplxSequence:
-    """The performance with one step more, for looking at before it is kept."""
-    return applied(cleaned(scene, entry), step)
 
 
 def step_of(

@@ -11,7 +11,7 @@ from ..inference import catalogue
 from ..inference.errors import RotocapError
 from . import models
 
-_CHARACTERS = 90  # that fit a line of the preferences at their usual width
+_CHARACTERS = 64  # that fit a line of the preferences at their usual width
 # A catalogue of dozens is listed by what the networks find.
 KINDS = (
     ("whole body", "Whole Body", "Body, feet, face and hands at once"),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where an animator should look: the next frame in doubt, the next foot that slides.
 
-Doubt is read off the take. A slide is measured on the armature as it plays, with every correction and
-edit, on the animator's own character as well: between the frames in which the take, or the contacts
-that the animator has set, say that a foot stands.
+Doubt is read off the take, with what was captured again or exchanged in it. A slide is measured on the
+armature as it plays, with every correction and edit, on the animator's own character as well: between
+the frames in which the take, or the contacts that the animator has set, say that a foot stands.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from ..correct.lanes import LANES
 from ..inference.errors import RigError, TakeError
-from . import captured, contact_lanes, doubt
+from . import captured, contact_lanes, corrections, doubt
 from .captured import Captured
 from .performance_properties import RotocapPerformance
-from .scene_from_take import scene_fps
+from .performances import rig_of
+from .scene_from_take import FIRST_FRAME, scene_fps
 
 _STANDS = 0.5  # contact from which on a foot point counts as standing
 _SHORT_S = 0.1  # a foot that stands for less has no time to slide
@@ -49,16 +50,17 @@ class Place:
 def of_doubt(scene: bpy.types.Scene, entry: RotocapPerformance, *, forward: bool) -> Place | None:
     """The worst frame of the next stretch in doubt, or of the one before; None if there is none.
 
-    TakeError if the take cannot be read.
+    RotocapError if the take cannot be read.
     """
-    data = _data(entry)
-    rows = doubt.worst_rows(data.doubt, data.frame, limit=scene.rotocap.see.doubtful)
-    frames = np.round(data.scene_frames(scene_fps(scene))[rows]).astype(int)
+    sequence = corrections.cleaned(scene, entry)
+    limbs = doubt.by_limb(sequence.sigma)
+    rows = doubt.worst_rows(doubt.of_frame(limbs), sequence.frame, limit=scene.rotocap.see.doubtful)
+    frames = np.round(sequence.time_s[rows] * scene_fps(scene) + FIRST_FRAME).astype(int)
     there = np.flatnonzero(frames > scene.frame_current if forward else frames < scene.frame_current)
     if not len(there):
         return None
     chosen = int(there[0] if forward else there[-1])
-    limb, metres = doubt.worst_limb(data.limbs, int(rows[chosen]))
+    limb, metres = doubt.worst_limb(limbs, int(rows[chosen]))
     text = f"{entry.name}: the {limb} may be off by {100.0 * metres:.0f} cm"
     return Place(int(frames[chosen]), text)
 
@@ -71,7 +73,7 @@ def of_slide(
     TakeError if the take cannot be read, RigError if the armature has no feet to look at. The scene's
     frame is as it was afterwards.
     """
-    armature, before = entry.armature, scene.frame_current
+    armature, before = rig_of(entry), scene.frame_current
     if armature is None:
         raise RigError(f"{entry.name}: its armature is gone; apply the take again")
     contacts = _contacts(scene, entry, armature)

@@ -121,7 +121,7 @@ def video_frame(scene: bpy.types.Scene) -> tuple[Path, int]:
         raise VideoError("No video yet: import one first")
     video = Path(bpy.path.abspath(text))
     if not video.is_file():
-        raise VideoError(f"{video}: no such file; import the video from where it is now")
+        raise VideoError(f"{video}: no such file; press Find Video, or import the video from where it is now")
     try:
         clip = load_clip(video)
     except RuntimeError as error:

@@ -8,6 +8,8 @@ of people who are joined or split stay, so that what comes back finds its motion
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import bpy
 from bpy.app.handlers import persistent
@@ -72,7 +74,7 @@ def split(scene: bpy.types.Scene, entry: RotocapPerformance) -> list[str]:
     new, first, second = take_people.split_at(take, entry.person, int(data.frame[later][0]), name=name)
     _changed(scene, entry.take, take, new)
     place = performances.index_of(scene, entry)
-    if performances.is_ours(entry) and entry.armature is not None:
+    if performances.is_ours(entry) and performances.rig_of(entry) is not None:
         double = duplicate(scene, entry, name=name)
         double.person = second.number
         notes = _play(scene, double, new, second)
@@ -87,7 +89,7 @@ def split(scene: bpy.types.Scene, entry: RotocapPerformance) -> list[str]:
 
 def duplicate(scene: bpy.types.Scene, entry: RotocapPerformance, *, name: str = "") -> RotocapPerformance:
     """The same person once more: armature and body with keys of their own, to try something on."""
-    if entry.armature is None or not performances.is_ours(entry):
+    if performances.rig_of(entry) is None or not performances.is_ours(entry):
         raise TakeError(
             f"{entry.name}: only an armature that Rotocap made can be doubled; "
             "put the take on another character with Apply to Character"
@@ -113,6 +115,7 @@ def duplicate(scene: bpy.types.Scene, entry: RotocapPerformance, *, name: str = 
         double.armature, double.collection = rig, collection
         scene.rotocap.performance_index = performances.index_of(scene, double)
     performances.name_objects(double)
+    performances.show_or_hide(double, bpy.context)
     return double
 
 
@@ -207,12 +210,13 @@ def _play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, record:
     frames = (int(timeline.frames[0]), math.ceil(timeline.frames[-1]))
     with performances.filling():
         performances.describe(entry, sequence, frames)
-    if entry.armature is None:
+    if performances.rig_of(entry) is None:
         return []
     if performances.is_ours(entry):
         scene_from_take.mark_gaps(scene, entry.name, timeline)
         try:
-            return correct_apply.refresh(scene, entry)
+            with _in_sight(entry):
+                return correct_apply.refresh(scene, entry)
         except RotocapError as error:  # what was put right does not fit the person any more
             entry.corrections.stale = True
             notes = performance_motion.write(entry.armature, sequence, timeline, name=entry.name)
@@ -227,11 +231,27 @@ def _play(scene: bpy.types.Scene, entry: RotocapPerformance, take: Take, record:
 
 def _require_playable(entry: RotocapPerformance) -> None:
     """RigError if another motion could not be put on a performance's armature."""
-    if entry.armature is None:
+    if performances.rig_of(entry) is None:
         return
-    rig_ready.require(entry.armature)
+    with _in_sight(entry):
+        rig_ready.require(entry.armature)
     ours = performances.is_ours(entry)
     tracks.require_replaceable(entry.armature, performance_motion.MOTION if ours else entry.source)
+
+
+@contextmanager
+def _in_sight(entry: RotocapPerformance) -> Iterator[None]:
+    """A person that the eye in the list hides is shown meanwhile: what is hidden does not move."""
+    collection = entry.collection
+    hidden = collection is not None and collection.hide_viewport
+    if hidden:
+        collection.hide_viewport = False
+        bpy.context.view_layer.update()
+    try:
+        yield
+    finally:
+        if hidden:
+            collection.hide_viewport = True
 
 
 def _parent_of(scene: bpy.types.Scene, collection: bpy.types.Collection) -> bpy.types.Collection:

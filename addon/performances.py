@@ -58,7 +58,7 @@ def enter(
     settings = scene.rotocap
     folder = str(take)
     same = [entry for entry in settings.performances if (entry.take, entry.person) == (folder, person)]
-    entry = next((entry for entry in same if entry.armature in (armature, None)), None)
+    entry = next((entry for entry in same if rig_of(entry) in (armature, None)), None)
     with filling():
         if entry is None:
             entry = settings.performances.add()
@@ -92,6 +92,15 @@ def active(context: bpy.types.Context) -> RotocapPerformance | None:
 
 def index_of(scene: bpy.types.Scene, entry: RotocapPerformance) -> int:
     return next(i for i, other in enumerate(scene.rotocap.performances) if other == entry)
+
+
+def rig_of(entry: RotocapPerformance) -> bpy.types.Object | None:
+    """The performance's armature, if it is in the scene.
+
+    One that the animator has deleted there is kept in the file by the list until that is saved and opened.
+    """
+    rig = entry.armature
+    return rig if rig is not None and entry.id_data.objects.get(rig.name) == rig else None
 
 
 def folder_of(entry: RotocapPerformance) -> Path:
@@ -210,12 +219,13 @@ def coloured(entry: RotocapPerformance) -> None:
 def select(context: bpy.types.Context) -> None:
     """Select what the chosen performance moves, if it is there to be selected."""
     entry = active(context)
-    if _filling or entry is None or entry.armature is None or context.mode != "OBJECT":
+    rig = rig_of(entry) if entry is not None else None
+    if _filling or rig is None or context.mode != "OBJECT":
         return
     layer = context.view_layer
-    if entry.armature.name not in layer.objects or not entry.armature.visible_get(view_layer=layer):
+    if layer.objects.get(rig.name) != rig or not rig.visible_get(view_layer=layer):
         return
     for thing in layer.objects.selected:
         thing.select_set(False, view_layer=layer)
-    entry.armature.select_set(True, view_layer=layer)
-    layer.objects.active = entry.armature
+    rig.select_set(True, view_layer=layer)
+    layer.objects.active = rig

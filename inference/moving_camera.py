@@ -97,15 +97,17 @@ def plan(people: Sequence[Steps], path: CameraPath) -> Plan:
     the people whose size is found: how tall somebody is, is the same question as how long the unit is.
     """
     unit = unit_of(people, path)
-    said = warnings(unit, people, path)
     heights: list[float | None] = [None] * len(people)
-    placed = path.placed and _METRES[0] <= unit.metres <= _METRES[1]
+    sure = unit.doubt <= _SURE
+    # Feet that do not tell are no reason to doubt the animator's scene.
+    placed = path.placed and (not sure or _METRES[0] <= unit.metres <= _METRES[1])
+    said = warnings(Unit(1.0, 0.0) if placed else unit, people, path)
     if path.placed and not placed:
         said.append(
             f"{_ABOUT} in your scene does not fit the person: one unit of it is about {unit.metres:.2g} m. "
             "Set the scale of the tracked scene in metres to have the person in it"
         )
-    if placed and path.moves and unit.doubt <= _SURE:
+    if placed and path.moves and sure:
         heights = [float(np.clip(steps.stature / unit.metres, 0.5, 2.5)) for steps in people]
         people = [replace(steps, feet=steps.feet / unit.metres) for steps in people]
     if placed:

@@ -24,7 +24,7 @@ class ROTOCAP_OT_go_to_slide(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         entry = performances.active(context)
-        if entry is None or entry.armature is None:
+        if entry is None or performances.rig_of(entry) is None:
             cls.poll_message_set("Choose a performance with an armature in the list first")
             return False
         return True

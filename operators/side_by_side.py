@@ -32,7 +32,7 @@ class ROTOCAP_OT_side_by_side(bpy.types.Operator):
             if second is not None:
                 two_views.join(context, second)
             else:
-                two_views.split(context, entry.armature if entry is not None else None)
+                two_views.split(context, performances.rig_of(entry) if entry is not None else None)
         except (RuntimeError, ValueError) as error:
             self.report({"ERROR"}, f"This viewport cannot be split or joined: {error}. Make it wider first")
             return {"CANCELLED"}

@@ -52,7 +52,7 @@ class ROTOCAP_PT_performances(SidebarPanel, bpy.types.Panel):
         row = column.row(align=True)
         row.operator("rotocap.performance_duplicate", text="Duplicate", icon="DUPLICATE")
         row.operator("rotocap.performance_delete", text="Delete", icon="TRASH")
-        if entry.armature is None:
+        if performances.rig_of(entry) is None:
             paragraph(layout.column(align=True), "Its armature is gone: apply the take again.", "ERROR")
         problem = captured.problem(entry)
         if problem:

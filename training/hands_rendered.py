@@ -85,7 +85,7 @@ def random_pose(rng: np.random.Generator) -> Array:
     angles = low + (high - low) * share
     # A knuckle that is bent does not spread, and the end joint follows the middle one.
     room = np.clip(1.0 - angles[:, 0], 0.2, 1.0)
-    angles[:, 1] = rng.normal(0, 0.12, 5) * room
+    angles[:, 1] = np.clip(rng.normal(0, 0.12, 5) * room, hand.low[:, 1], hand.high[:, 1])
     angles[1:, 3] = np.clip(0.6 * angles[1:, 2] + rng.normal(0, 0.12, 4), 0, hand.high[1:, 3])
     return axis_angles(angles, left=True)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..errors import TakeError
 from . import pose as body
 from .assembly import PersonLandmarks, assemble, assemble_hands
 from .crop import Image, Picture
@@ -112,8 +113,14 @@ class MediapipeBackend:
         return {"regions": state.to_array()}
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> PersonState:
-        """The state that `pack` wrote."""
-        return PersonState.from_array(arrays["regions"])
+        """The state that `pack` wrote. TakeError if another version of Rotocap did."""
+        try:
+            return PersonState.from_array(arrays["regions"])
+        except (KeyError, ValueError) as error:
+            raise TakeError(
+                f"this capture was begun by another version of Rotocap and cannot go on ({error}); "
+                "choose another name for the take, or overwrite it"
+            ) from error
 
     def _of(self, image: Image) -> Picture:
         """The picture with its halves, made once for all the people in it."""

@@ -246,7 +246,9 @@ class PeopleTracker:
         """Go on where the tracker that `pack`ed these was."""
         self._steps, self._next_number = (int(value) for value in arrays["counters"])
         self._tracks = []
-        counts = zip(*(arrays[name] for name in ("numbers", "whole", "seen", "missed")), strict=True)
+        known = np.ones(len(arrays["numbers"]), np.bool_)  # older takes do not say: there were bodies only
+        columns = (arrays["numbers"], arrays.get("whole", known), arrays["seen"], arrays["missed"])
+        counts = zip(*columns, strict=True)
         for i, (number, whole, seen, missed) in enumerate(counts):
             prefix = f"{i}.state."
             packed = {name[len(prefix) :]: v for name, v in arrays.items() if name.startswith(prefix)}

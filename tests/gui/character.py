@@ -9,19 +9,23 @@ import sys
 
 import bpy
 from installed import TAKE
-from window import Steps, click, picture, press, say, viewport
+from window import Steps, click, picture, press, say, show_tab, viewport
 
 HEADER = 27  # pixels from a button's middle to the next panel's header
 
 
 def story() -> Steps:
     """A Mixamo character gets the captured take; Rotocap is installed, its tab is open."""
+    bpy.ops.wm.read_homefile(app_template="")
+    yield 0.5
+    yield from show_tab()
     for thing in list(bpy.data.objects):
         bpy.data.objects.remove(thing)
     # The rigs need scipy and the skeleton, which came with the extension under its own name.
     sys.modules["rotocap"] = sys.modules["bl_ext.user_default.rotocap"]
-    bpy.context.scene.rotocap.performances.clear()
     rig = importlib.import_module("rigs.build").armature("mixamo")
+    for alias in [name for name in sys.modules if name == "rotocap" or name.startswith("rotocap.")]:
+        del sys.modules[alias]  # Blender warns of extensions with modules outside their own package
     name = rig.name
     bpy.context.view_layer.objects.active = rig
     rig.select_set(True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from installed import armatures, module
+from installed import armatures, module, with_take
 from window import Steps, click, drag, in_viewport, picture, press, say, viewport, wait_for
 
 FRAME, FAR = 45, 100
@@ -78,7 +78,7 @@ def drag_a_point() -> Steps:
 
 
 def story() -> Steps:
-    assert armatures(), "a capture came before"
+    yield from with_take()
     scene = bpy.context.scene
     raw = turns()
     _, area, _ = viewport()

@@ -7,21 +7,38 @@ import shutil
 
 import bpy
 from capturing import over, people, read
-from installed import PACKAGE, TAKE, VIDEO, module, session
-from window import HERE, Steps, click, in_viewport, picture, press, say, show_tab, wait_for
+from installed import PACKAGE, TAKE, module, session, with_take
+from window import HERE, Steps, click, in_viewport, picture, press, say, show_tab, viewport, wait_for
 
 BLEND = HERE / "Arbeit in Ü.blend"
 
 
-def story() -> Steps:
-    bpy.ops.wm.read_homefile(app_template="")
-    yield 1.0
-    yield from show_tab()
-    scene = bpy.context.scene
-    scene.rotocap.video, scene.rotocap.take = str(VIDEO), str(TAKE)
+def preferences() -> Steps:
+    """In the viewport's place, so that they have room."""
+    area = viewport()[1]
     with bpy.context.temp_override(**in_viewport()):
-        assert bpy.ops.rotocap.apply_new_armature("EXEC_DEFAULT", True) == {"FINISHED"}
+        bpy.ops.rotocap.open_preferences()
+    yield 1.0
+    if len(bpy.context.window_manager.windows) > 1:
+        with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
+            bpy.ops.wm.window_close()
     yield 0.5
+    area.type = "PREFERENCES"
+    yield 1.0
+    picture("21_preferences.png")
+    bpy.context.preferences.addons[PACKAGE].preferences.shown_models = "whole body"
+    bpy.ops.rotocap.check_device()
+    yield from wait_for(lambda: not module("addon.device_check").running(), "an answer", seconds=30)
+    say(module("addon.device_check").answer())
+    yield 0.5
+    picture("22_networks.png")
+    area.type = "VIEW_3D"
+    yield 0.5
+
+
+def story() -> Steps:
+    yield from with_take()
+    scene = bpy.context.scene
     there = people()
     assert there
 
@@ -59,21 +76,7 @@ def story() -> Steps:
         bpy.ops.wm.window_close()
     yield 0.5
 
-    with bpy.context.temp_override(**in_viewport()):
-        bpy.ops.rotocap.open_preferences()
-    yield 1.5
-    picture("21_preferences.png")
-    ours = bpy.context.preferences.addons[PACKAGE].preferences
-    ours.shown_models = "whole body"
-    bpy.ops.rotocap.check_device()
-    yield from wait_for(lambda: not module("addon.device_check").running(), "an answer", seconds=30)
-    say(module("addon.device_check").answer())
-    yield 0.5
-    picture("22_networks.png")
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
-        if len(bpy.context.window_manager.windows) > 1:
-            bpy.ops.wm.window_close()
-    yield 0.5
+    yield from preferences()
 
     # As on a machine that has neither the video nor the take.
     shutil.rmtree(HERE / "half.take", ignore_errors=True)

@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 
 import bpy
-from window import HERE, Steps, picture, say, show_tab, viewport
+from window import HERE, Steps, in_viewport, picture, say, show_tab, viewport
 
 PACKAGE = "bl_ext.user_default.rotocap"
 VIDEO = HERE / "Sample clip.mp4"
@@ -43,3 +43,17 @@ def install() -> Steps:
     assert viewport()[1].type == "VIEW_3D"
     yield from show_tab()
     picture("01_installed.png")
+
+
+def with_take() -> Steps:
+    """A new file, as Blender starts, with the captured person in it."""
+    bpy.ops.wm.read_homefile(app_template="")
+    yield 1.0
+    yield from show_tab()
+    scene = bpy.context.scene
+    bpy.data.objects.remove(bpy.data.objects["Cube"])
+    with bpy.context.temp_override(**in_viewport()):
+        assert bpy.ops.rotocap.import_video("EXEC_DEFAULT", True, filepath=str(VIDEO)) == {"FINISHED"}
+        scene.rotocap.take = str(TAKE)
+        assert bpy.ops.rotocap.apply_new_armature("EXEC_DEFAULT", True) == {"FINISHED"}
+    yield 0.5

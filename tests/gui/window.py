@@ -118,26 +118,35 @@ def find(wanted: str, found: list[tuple[int, int]], *, across: float = 0.45) -> 
     wanted: how a command begins (bpy.ops.rotocap.capture), or how a field's data path ends.
     across: where to look, 0 is the sidebar's left edge and 1 its right.
     """
-    window, area, region = viewport()
-    manager = bpy.context.window_manager
+    _, _, region = viewport()
     x = region.x + int(region.width * across)
-    middle = region.y + region.height // 2
-    yield from _wheel(x, middle, "WHEELUPMOUSE", 40)
+    header = region.y + region.height - 15  # of the first panel: an empty place would zoom the view below it
+    yield from _wheel(x, header, "WHEELUPMOUSE", 40)
     for _ in range(3):
         for y in range(region.y + region.height - 10, region.y, -12):
             yield from move(x, y)
-            manager.clipboard = ""
-            with bpy.context.temp_override(window=window, area=area, region=region):
-                if bpy.ops.ui.copy_python_command_button.poll():
-                    bpy.ops.ui.copy_python_command_button()
-                elif bpy.ops.ui.copy_data_path_button.poll():
-                    bpy.ops.ui.copy_data_path_button()
-            if manager.clipboard.startswith(f"{wanted}(") or manager.clipboard.endswith("." + wanted):
+            if not _is_under_mouse(wanted):
+                continue
+            yield 0.2  # a busy window may still tell what was under the mouse before
+            if _is_under_mouse(wanted):
                 found.append((x, y))
                 return
-        yield from _wheel(x, middle, "WHEELDOWNMOUSE", 8)
+        yield from _wheel(x, header, "WHEELDOWNMOUSE", 8)
     picture("failed.png")
     raise AssertionError(f"nothing for {wanted} in the sidebar")
+
+
+def _is_under_mouse(wanted: str) -> bool:
+    """Whether the mouse is over that button or field of the sidebar."""
+    window, area, region = viewport()
+    manager = bpy.context.window_manager
+    manager.clipboard = ""
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        if bpy.ops.ui.copy_python_command_button.poll():
+            bpy.ops.ui.copy_python_command_button()
+        elif bpy.ops.ui.copy_data_path_button.poll():
+            bpy.ops.ui.copy_data_path_button()
+    return manager.clipboard.startswith(f"{wanted}(") or manager.clipboard.endswith("." + wanted)
 
 
 def _wheel(x: int, y: int, direction: str, ticks: int) -> Steps:
@@ -146,6 +155,8 @@ def _wheel(x: int, y: int, direction: str, ticks: int) -> Steps:
     for _ in range(ticks):
         window.event_simulate(direction, "PRESS", x=x, y=y)
     yield 0.3
+    window.event_simulate("MOUSEMOVE", "NOTHING", x=window.width // 3, y=y)  # off the sidebar's buttons
+    yield 0.2
 
 
 def click_at(x: int, y: int, *, ctrl: bool = False) -> Steps:

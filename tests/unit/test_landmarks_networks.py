@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rotocap.inference import wholebody
-from rotocap.inference.errors import ModelError
+from rotocap.inference.errors import ModelError, TakeError
 from rotocap.inference.landmarks.assembly import PersonLandmarks
 from rotocap.inference.landmarks.backend import MediapipeBackend
 from rotocap.inference.people.tracker import PeopleTracker
@@ -124,6 +124,11 @@ def test_a_state_from_a_file_goes_on_exactly(backend: MediapipeBackend) -> None:
         (_, state), (_, resumed) = a, b
 
 
+def test_a_capture_begun_by_another_version_says_what_to_do(backend: MediapipeBackend) -> None:
+    with pytest.raises(TakeError, match=r"another version of Rotocap.*overwrite"):
+        backend.unpack({"regions": np.zeros(25)})
+
+
 def test_nobody_is_found_in_an_empty_picture(backend: MediapipeBackend) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (360, 640, 3), dtype=np.uint8)
     for image in (np.zeros((360, 640, 3), np.uint8), noise):
@@ -175,6 +180,29 @@ def test_a_hand_alone_is_somebody_without_a_body(backend: MediapipeBackend) -> N
         assert (person.keypoints[wholebody.LEFT_HAND, 2] == 0).all()
         assert np.isnan(person.points3d[: wholebody.FACE.stop]).all()
         assert person.keypoints[wholebody.RIGHT_HAND, 2].max() > 0.8
+
+
+def test_two_hands_alone_are_the_left_and_the_right_of_one(backend: MediapipeBackend) -> None:
+    """A hand and its mirror image, of which one comes later; then a third hand, which is nobody's."""
+    alone = [image[250:550, 0:220] for image in frames("pexels_makeup_face_hand_720.mp4", 100, 118)]
+    images = []
+    for t, image in enumerate(alone):
+        picture = np.full((300, 700, 3), (150, 130, 110), np.uint8)
+        picture[:, :220] = image
+        if t >= 4:
+            picture[:, -220:] = image[:, ::-1]
+        if t >= 12:
+            picture[60:240, 270:402] = cv2.resize(image, (132, 180))
+        images.append(picture)
+    seen = followed(backend, images)
+    assert all(len(people) == 1 for people in seen)
+    right = np.stack([people[0].keypoints[wholebody.RIGHT_HAND] for people in seen])
+    left = np.stack([people[0].keypoints[wholebody.LEFT_HAND] for people in seen])
+    assert (right[:, :, 2].max(axis=1) > 0.8).all()
+    assert (right[:, :, 0].mean(axis=1) < 220).all()
+    assert left[:4, :, 2].max() == 0
+    assert (left[10:, :, 2].max(axis=1) > 0.8).all()
+    assert (left[10:, :, 0].mean(axis=1) > 480).all()
 
 
 def test_a_head_alone_is_somebody_from_the_first_frame(backend: MediapipeBackend) -> None:

@@ -88,6 +88,14 @@ def test_a_path_in_metres_stays_where_it_is_and_tells_how_tall_the_person_is() -
     assert rests.sum() > 0.7 * (walk.contact > 0.5).sum()
 
 
+def test_a_tracked_scene_is_believed_where_no_feet_are_seen() -> None:
+    walk = filmed("around")
+    path = CameraPath(time_s=walk.time_s, world_from_camera=walk.camera, camera_K=K, placed=True)
+    unseen = replace(seen_steps(walk, path), seen=np.zeros((len(walk.time_s), 4)))
+    plan = moving_camera.plan([unseen], path)
+    assert plan.placed and plan.heights_m == [None] and not plan.warnings
+
+
 def test_a_path_is_brought_into_the_world_of_its_take() -> None:
     walk = filmed("around")
     path = solved_path(walk)

@@ -21,7 +21,7 @@ from ...inference.landmarks.backend import MediapipeBackend
 from ...inference.models import embedded, session
 from ...inference.people.tracker import PeopleTracker
 from ...inference.video import VideoReader
-from ..evaluate.hand_crossings import found_in
+from ..evaluate.hand_seen import found_in
 
 _GRAPHS = {"hand_landmark": 224, "face_landmark": 192, "iris_landmark": 64}
 

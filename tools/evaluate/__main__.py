@@ -146,7 +146,11 @@ def _retarget(motion: Path, folder: Path, skipped: list[str], *, pictures: bool)
 def _hands_found(
     media: Path, folder: Path, skipped: list[str], *, keep: bool, pictures: bool
 ) -> dict[str, float]:
-    figures = hand_finding.crossings(folder, _say, pictures=pictures)
+    figures: dict[str, float] = {}
+    if importlib.util.find_spec("torch") is None:
+        skipped.append("hands_found: crossings need torch (tools/setup.sh reference)")
+    else:
+        figures |= hand_finding.crossings(folder, _say, pictures=pictures)
     for clip in CLIPS:
         if clip.name not in hand_finding.CLIPS:
             continue

@@ -24,12 +24,12 @@ from ...inference.people.track import TrackLandmarks
 from ...inference.people.tracker import PeopleTracker
 from ...inference.skeleton import INDEX, JOINT_COUNT, MIRROR, rest_joints
 from ...training.detector_errors.scenes import Camera, Clip, render
+from .hand_seen import found_in
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 FPS = 30.0
-FOUND_POINTS, FOUND = 12, 0.25  # so many points of so much certainty are a hand
 _FRAMES = 32
 _FLIP = np.array([1.0, -1.0, -1.0])  # an axis-angle vector, seen in a mirror across x = 0
 _HANDS = (wholebody.LEFT_HAND, wholebody.RIGHT_HAND)
@@ -219,11 +219,6 @@ def observe(name: str, clip: Clip, backend: MediapipeBackend, sheet: list[Image]
             draw_keypoints(picture, keypoints[t], size=2.0)
             sheet.append(cv2.resize(picture, (320, 240), interpolation=cv2.INTER_AREA))
     return one
-
-
-def found_in(hand: NDArray[np.floating[np.generic]]) -> NDArray[np.bool_]:
-    """In which frames of (T, 21, 3) there is a hand, not the body's knuckles that stand in for one."""
-    return np.asarray((hand[..., 2] > FOUND).sum(axis=-1) >= FOUND_POINTS)
 
 
 def _truth(clip: Clip) -> tuple[Array, Array]:

@@ -18,8 +18,9 @@ from ...inference import wholebody
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from ...inference.video import VideoReader
-from . import hand_crossings
-from .hand_crossings import Image, found_in
+from .hand_seen import found_in
+
+Image = NDArray[np.uint8]
 
 # The clips that are judged, by their names in `clips`, and how many people of each.
 CLIPS = {"makeup": 1, "lateral_raise": 1, "gym": 3}
@@ -32,6 +33,8 @@ def crossings(
     folder: Path, say: Callable[[str], None], *, count: int = 24, pictures: bool = True
 ) -> dict[str, float]:
     """The figures of `hand_crossings`, and a sheet of its frames."""
+    from . import hand_crossings  # what renders needs torch, and a clip can be judged without
+
     sheet: list[Image] = []
     figures = hand_crossings.measure(count=count, say=say, sheet=sheet if pictures else None)
     if sheet:

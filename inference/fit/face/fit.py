@@ -37,7 +37,7 @@ _AT_REST = 1.5  # how loosely a face that is not seen is held at rest
 _GAP_S = 0.3  # shorter gaps are filled, longer ones stay unknown
 _KNOWN = 0.03  # worth at least so much, else nothing is known
 _FEW = 15  # frames: in fewer the rest is not known better than by the points
-_REST, _SHUT = 0.4, 0.985  # quantiles of a take: a face at rest, and shut eyes
+_REST, _SHUT = 0.3, 0.985  # quantiles of a take: a face at rest, and shut eyes
 _BLINKS = 0.45
 # A network that is unsure says a little of everything, and less than there is of what it sees.
 _NOISE, _STRENGTH = 0.1, 1.2

@@ -269,7 +269,7 @@ def test_a_take_that_is_gone_is_said_and_changes_nothing(scene, two) -> None:
         bpy.ops.rotocap.go_to_doubt,
         bpy.ops.rotocap.go_to_slide,
     ):
-        with pytest.raises(RuntimeError, match=r"no such take|is not there any more"):
+        with pytest.raises(RuntimeError, match=r"no such take|is not there any more|folder is gone"):
             press()
     assert [moves(e.armature) for e in entries()] == [(1, 30), (31, 60)]
     assert bpy.ops.rotocap.performance_duplicate() == {"FINISHED"}, "what needs no take works"
@@ -365,6 +365,30 @@ def test_somebody_who_is_being_posed_can_be_deleted(scene, two) -> None:
     bpy.ops.object.mode_set(mode="POSE")
     assert bpy.ops.rotocap.performance_delete() == {"FINISHED"}
     assert bpy.context.mode == "OBJECT" and [e.name for e in entries()] == ["Person 2"]
+
+
+def test_who_is_hidden_is_joined_too_and_stays_hidden(scene, two) -> None:
+    entries()[0].visible = False
+    scene.rotocap.performance_index = 0
+    assert bpy.ops.rotocap.performance_merge(other="Person 2") == {"FINISHED"}
+    (entry,) = entries()
+    assert moves(entry.armature) == (1, 60)
+    assert not entry.visible and entry.collection.hide_viewport
+
+
+def test_an_armature_deleted_in_the_viewport_is_gone_for_the_list(scene, module, two) -> None:
+    rig = entries()[0].armature
+    bpy.ops.object.select_all(action="DESELECT")
+    rig.select_set(True)
+    bpy.ops.object.delete()
+    assert entries()[0].armature is not None, "the list keeps it in the file"
+    scene.rotocap.performance_index = 0
+    assert module("addon.performances").rig_of(entries()[0]) is None
+    assert not bpy.ops.rotocap.go_to_slide.poll()
+    with pytest.raises(RuntimeError, match="only an armature that Rotocap made"):
+        bpy.ops.rotocap.performance_duplicate()
+    assert bpy.ops.rotocap.performance_delete() == {"FINISHED"}
+    assert [e.name for e in entries()] == ["Person 2"]
 
 
 def test_a_locked_track_is_said_before_anything_is_changed(scene, module, two) -> None:
