@@ -69,7 +69,8 @@ def solved(truth: SmplxSequence, landmarks: Landmarks) -> FitResult:
     K = np.asarray(truth.camera_K)
     result = solve(time_s=time_s, keypoints=keypoints, points3d=points3d, camera_K=K)
     for name, value in vars(result).items():
-        assert np.isfinite(value).all(), name
+        if name != "arkit":  # not a number where the face is not known
+            assert np.isfinite(value).all(), name
     camera = world_from_camera([result])
     assert np.linalg.det(camera[:3, :3]) == pytest.approx(1.0)
     sequence = to_sequence(
