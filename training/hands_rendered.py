@@ -197,6 +197,19 @@ def render(poses: Array, rng: np.random.Generator, *, frames: int) -> tuple[list
     return images, truth
 
 
+def unrendered(
+    poses: Array, rng: np.random.Generator, *, left: bool, frames: int
+) -> tuple[Array, Array, Array, Array]:
+    """A clip without pictures: pose (T, 15, 3), rest (55, 3), places (T, 21, 3) in camera axes, K."""
+    pose = _motion(poses, frames, rng) * (1.0 if left else np.array([1.0, -1.0, -1.0]))
+    rest = _rest(rng)
+    spin = np.outer(np.linspace(0, frames / FPS, frames), rng.normal(0, 0.7, 3))
+    wrist = matrix_from_axis_angle(_uniform_turn(rng)) @ matrix_from_axis_angle(spin)
+    places = hand_points(matrix_from_axis_angle(pose), wrist, rest, left=left)
+    K = np.array([[900.0, 0.0, 640.0], [0.0, 900.0, 360.0], [0.0, 0.0, 1.0]])
+    return pose, rest, places + np.append(rng.uniform(-0.3, 0.3, 2), rng.uniform(0.6, 1.5)), K
+
+
 @cache
 def _arm(side: str) -> FreeBody:
     """The free body's hand and forearm alone."""

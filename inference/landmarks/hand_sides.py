@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,14 +109,17 @@ def assign(candidates: Sequence[Candidate], arms: Arms | None, before: Memories)
     """
     costs = [[_cost(candidate, side, arms, before) for candidate in candidates] for side in Side]
     choices = [*range(len(candidates)), None]
+    one = {
+        (i, j)
+        for i, j in combinations(range(len(candidates)), 2)
+        if same_place(candidates[i].hand, candidates[j].hand)
+    }
     best: tuple[float, tuple[int | None, int | None]] = (np.inf, (None, None))
     for left, right in product(choices, choices):
-        if (
-            left is not None
-            and right is not None
-            and same_place(candidates[left].hand, candidates[right].hand)
-        ):
-            continue
+        if left is not None and right is not None:
+            pair = min(left, right), max(left, right)
+            if left == right or pair in one:
+                continue
         cost = sum(
             _NOBODY if chosen is None else costs[side][chosen]
             for side, chosen in ((Side.LEFT, left), (Side.RIGHT, right))

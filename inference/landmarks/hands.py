@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Hand:
     def wrist(self) -> NDArray[np.float64]:
         return np.asarray(self.points[0], dtype=np.float64)
 
-    @property
+    @cached_property
     def palm(self) -> float:
         """Pixels from the wrist to the knuckles, as if the palm lay parallel to the picture."""
         flat = self.metres[:, :2]

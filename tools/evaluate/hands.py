@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...inference.camera import rotation_to_ray
 from ...inference.fit.hands import fit_hand
 from ...inference.fit.hands.anatomy import JOINTS, MIRROR_TURN, anatomy
 from ...inference.fit.hands.contact import deepest, part_hands
 from ...inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
 from ...inference.skeleton import rest_joints
-from ...training.hands_rendered import FPS, Seen, hand_points, make
+from ...training.hands_rendered import FPS, Seen, bank, hand_points, make, unrendered
 from .hands_meeting import meetings
 from .hands_sweep import sweep
 
@@ -27,6 +28,8 @@ Array = NDArray[np.float64]
 
 BANK = "hand_bank.npz"  # of the motion folder
 _CLIPS = 80
+# Standard deviations along each axis, metres, and how much of them lasts.
+_FLAT_ERROR, _SOLID_ERROR, _LASTS = 0.0055, np.array([0.010, 0.010, 0.017]), 0.8
 _OWN_SIDE = 0.3  # a hand read as the other one by more than this is refused by the capture
 _WRONG = np.radians(8.0)  # a hinge bent backwards by more than this is bent the wrong way
 
@@ -39,6 +42,7 @@ def measure(
     if not (keep and file.is_file()):
         make(motion, part="test", clips=_CLIPS).save(file)
     figures = fingers(Seen.load(file), say)
+    figures |= {f"hands.independent_{k}": v for k, v in _independent(motion).items()}
     figures |= sweep(say)
     figures |= _penetration(say)
     return figures
@@ -92,6 +96,39 @@ def fingers(seen: Seen, say: Callable[[str], None]) -> dict[str, float]:
         "hands.read": taken / frames,
         "hands.fit_ms": 1000.0 * took / frames,
     }
+
+
+def _independent(motion: Path) -> dict[str, float]:
+    """Angles and tips with errors as large as the network's, but of each point by itself.
+
+    The network's errors go together over a hand: it draws a likely hand that is the wrong one.
+    This is what the fit makes of errors that do not; sizes as measured on rendered hands.
+    """
+    rng = np.random.default_rng(5)
+    poses = bank(motion, "test")
+    angle, tip = [], []
+    for number in range(_CLIPS):
+        left = number % 2 == 0
+        truth, rest, places, K = unrendered(poses, rng, left=left, frames=16)
+        size = (len(truth), 21)
+        lasting = [rng.normal(0.0, 1.0, (1, 21, n)) * _LASTS for n in (2, 3)]
+        quick = [rng.normal(0.0, 1.0, (*size, n)) * np.sqrt(1 - _LASTS**2) for n in (2, 3)]
+        own = places - places[:, :1]
+        off = _FLAT_ERROR * (lasting[0] + quick[0])
+        flat = (places[..., :2] + off) / places[..., 2:] * K[0, 0] + K[:2, 2]
+        keypoints = np.concatenate([flat, np.ones((*size, 1))], axis=-1)
+        ray = rotation_to_ray(places[:, 9, :2] / places[:, 9, 2:])
+        solid = np.einsum("tji,tkj->tki", ray, own) + _SOLID_ERROR * (lasting[1] + quick[1])
+        fit = fit_hand(
+            time_s=np.arange(len(truth)) / FPS, keypoints=keypoints, points3d=solid, camera_K=K, left=left
+        )
+        angle.append(_degrees(fit.pose, truth))
+        tips = [
+            hand_points(matrix_from_axis_angle(pose), np.eye(3)[None], rest, left=left)[:, 4::4]
+            for pose in (fit.pose, truth)
+        ]
+        tip.append(1000 * np.linalg.norm(tips[0] - tips[1], axis=-1))
+    return {"angle_deg": float(np.mean(angle)), "tip_mm": float(np.mean(tip))}
 
 
 def as_capture(seen: Seen, row: int) -> tuple[Array, Array]:

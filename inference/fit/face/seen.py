@@ -45,6 +45,10 @@ class Seen:
     whole: Array  # (T,) 0 to 1: what the face is worth; 0: nothing is known of it
     part: Array  # (T, 52) the same of what each coefficient is read from
 
+    def only(self, frames: NDArray[np.bool_]) -> Seen:
+        """The same, with nothing known in other frames (T,)."""
+        return Seen(np.where(frames, self.whole, 0.0), np.where(frames[:, None], self.part, 0.0))
+
 
 def seen(keypoints: Floats, turn: Array, known: NDArray[np.bool_]) -> Seen:
     """From keypoints (T, 133, 3), the head's turn (T, 3, 3) and the frames that have a mesh (T,)."""

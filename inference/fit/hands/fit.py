@@ -46,7 +46,7 @@ _DOUBTFUL_COST, _MIRROR_MARGIN = 12.0, 3.0  # of a frame's solution
 _LASTING = 0.25  # seconds over which errors are alike
 _QUICK = 8.0  # how much more precise than their places are the points' quick moves
 _QUICK_SYNERGY = 0.5  # and how little the synergies say of them
-_AROUND, _SUPPORT = 0.25, 0.2  # seconds either way in which it has to be seen, and how surely
+_AROUND, _SUPPORT = 0.25, 0.22  # seconds either way in which it has to be seen, and how surely
 _WORTH = 0.4  # 21 points err together: they are worth fewer
 
 
