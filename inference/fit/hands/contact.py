@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 _NEAR = 0.30  # metres from wrist to wrist, times the person's size: hands further apart do not touch
 _SLACK = 0.001  # metres that skin gives
 _ROUNDS, _PASSES = 10, 4
+_BEHIND = 2.5  # how much dearer it is to leave away from the camera
 _PALM = ("wrist", "index1", "middle1", "pinky1")
 _CALM, _EASE = 3.0, 2  # frames over which a way out turns, and over which a hand begins to give way
 _FARTHEST = 0.20  # metres that a hand is moved at most
@@ -119,8 +120,8 @@ def _moves(
     return np.asarray(move * np.minimum(1.0, _FARTHEST / np.maximum(length, 1e-9)))
 
 
-def _ways(joints: Array, world: Array, which: bool | None, seen: Array) -> list[Array]:
-    """Directions (T, 3) in which a hand may leave, each changing slowly over the run."""
+def _ways(joints: Array, world: Array, which: bool | None, seen: Array) -> list[tuple[Array, float]]:
+    """Directions (T, 3) in which a hand may leave, each changing slowly, and how dear a metre is."""
     middle = [
         joints[:, [INDEX[f"{side}_{name}"] for name in _PALM]].mean(axis=1) for side in ("left", "right")
     ]
@@ -130,7 +131,8 @@ def _ways(joints: Array, world: Array, which: bool | None, seen: Array) -> list[
         # Palms face along -y of their wrists; a right palm that faces a left one lies opposite.
         facing = world[:, INDEX["left_wrist"], :, 1] - world[:, INDEX["right_wrist"], :, 1]
         facing = facing * _sign((facing * apart).sum(axis=-1))
-        return [_steady(apart), _steady(facing), camera * _sign(-apart[:, 2])]
+        ways = [_steady(apart), _steady(facing), camera * _sign(-apart[:, 2])]
+        return [(way, 1.0) for way in ways]
     hand, side = (0, "left") if which else (1, "right")
     back = world[:, INDEX[f"{side}_wrist"], :, 1]
     core = joints[:, [INDEX["head"], INDEX["spine3"], INDEX["spine1"]]]
@@ -138,11 +140,13 @@ def _ways(joints: Array, world: Array, which: bool | None, seen: Array) -> list[
     nearest = np.linalg.norm(apart, axis=-1).argmin(axis=1)
     outward = apart[np.arange(len(apart)), nearest]
     back = back * _sign((back * outward).sum(axis=-1))
-    ways = [outward, back]
-    if (seen[:, hand] > 0).mean() > 0.5:
-        # The camera saw the hand, so it is not behind what it would hide behind.
-        ways = [np.column_stack([way[:, :2], -np.abs(way[:, 2])]) for way in ways]
-    return [camera, *(_steady(way) for way in ways)]
+    ways = [_steady(outward), _steady(back)]
+    if (seen[:, hand] > 0).mean() <= 0.5:
+        return [(way, 1.0) for way in [camera, *ways]]
+    # The camera saw the hand, so it is hardly behind what it would hide behind: only where the way
+    # out there is much the shorter one, as on the back of a head.
+    ahead = [_steady(np.column_stack([way[:, :2], -np.abs(way[:, 2])])) for way in ways]
+    return [(camera, 1.0), *((way, 1.0) for way in ahead), (ways[0], _BEHIND)]
 
 
 def _sign(agreement: Array) -> float:
@@ -155,11 +159,16 @@ def _steady(ways: Array) -> Array:
 
 
 def _way_out(
-    joints: Array, world: Array, which: bool | None, ways: list[Array], hands: Array, size: float
+    joints: Array,
+    world: Array,
+    which: bool | None,
+    ways: list[tuple[Array, float]],
+    hands: Array,
+    size: float,
 ) -> Array:
     """Of a run's ways the shortest that leads out: (T, 3) metres, eased in and out."""
     best, shortest = np.zeros((len(joints), 3)), np.inf
-    for way in ways:
+    for way, price in ways:
         length = np.zeros(len(joints))
         for _ in range(_ROUNDS):
             moved = _shifted(joints, (length[:, None] * way)[:, None] * hands[:, None])
@@ -171,7 +180,7 @@ def _way_out(
             length += 1.3 * deep + np.where(deep > 0.0, 0.0005, 0.0)
         # A way that swings round within the run would throw the hand about.
         bent = np.diff(length[:, None] * way, 2, axis=0)
-        cost = float(length.max() + 20.0 * deep.max() + 5.0 * np.abs(bent).max(initial=0.0))
+        cost = float(price * length.max() + 20.0 * deep.max() + 5.0 * np.abs(bent).max(initial=0.0))
         if cost < shortest:
             shortest = cost
             wide = maximum_filter1d(length, 2 * _EASE + 1, mode="nearest")
