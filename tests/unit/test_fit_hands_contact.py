@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rotocap.inference.fit.hands.capsules import closest, hand_capsules
-from rotocap.inference.fit.hands.contact import deepest, part_hands
+from rotocap.inference.fit.hands.contact import deepest, part_hands, reach
 from rotocap.inference.fit.hands.fit import HandFit
 from rotocap.inference.fit.hands.wrist import roll_about, settle_wrist
 from rotocap.inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
@@ -149,3 +149,28 @@ def test_hands_apart_are_left_alone() -> None:
     before = poses.copy()
     part_hands(poses, np.zeros((5, 3)), rest_joints(), seen=np.zeros((5, 2)), size=1.0)
     assert np.abs(poses[:, :22] - before[:, :22]).max() < 1e-9
+
+
+@pytest.mark.parametrize(("depth_m", "ahead"), [(-0.10, True), (0.08, False)])
+def test_a_hand_leaves_the_head_by_the_side_it_is_on(depth_m: float, ahead: bool) -> None:
+    """A hand a little inside the face comes out of the face, one in the back of the head stays behind it."""
+    rest = rest_joints()
+    poses = np.zeros((20, JOINT_COUNT, 3))
+    poses[:, 0, 0] = np.pi
+    poses[:, INDEX["left_shoulder"]] = (0.0, -0.9 if ahead else 0.3, 0.6)
+    poses[:, INDEX["left_elbow"], 1] = -1.9
+    pelvis = np.tile([0.0, 0.2, 3.0], (20, 1))
+    local = matrix_from_axis_angle(poses)
+    for _ in range(8):
+        joints, _ = forward(local, pelvis, rest)
+        palm = joints[:, [INDEX["left_middle1"], INDEX["left_wrist"]]].mean(axis=1)
+        goal = joints[:, INDEX["head"]] + (0.0, -0.06, depth_m)
+        move = np.zeros((20, 2, 3))
+        move[:, 0] = goal - palm
+        reach(local, pelvis, rest, move)
+    poses = axis_angle_from_matrix(local)
+    assert deepest(poses, pelvis, rest, size=1.0).max() > 0.02
+    part_hands(poses, pelvis, rest, seen=np.ones((20, 2)), size=1.0)
+    joints, _ = forward(matrix_from_axis_angle(poses), pelvis, rest)
+    away = joints[:, INDEX["left_middle1"], 2] - joints[:, INDEX["head"], 2]
+    assert (away < 0.0).all() if ahead else (away > 0.0).all()
