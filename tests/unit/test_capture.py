@@ -293,7 +293,7 @@ def test_a_full_disk_is_a_take_error_and_what_was_read_is_kept(video, whole, tmp
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"people": "some"}, RotocapError, "expected all or main"),
+        ({"people": "some"}, RotocapError, "expected all, main or picked"),
         ({"device": "tpu"}, RotocapError, "expected cpu"),
         ({"height_m": 17.0}, RotocapError, "0.4 to 2.6"),
         ({"threads": 0}, RotocapError, "threads"),

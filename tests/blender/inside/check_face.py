@@ -102,3 +102,19 @@ def test_a_character_with_shape_keys_gets_body_and_face(scene, module, speaking,
     scene.frame_set(8)
     value = head.data.shape_keys.key_blocks["jawOpen"].value
     assert value == pytest.approx(float(speaking.arkit[7, arkit.index("jawOpen")]), abs=1e-3)
+
+
+def test_undo_takes_the_face_off_again(scene, speaking, known_take) -> None:
+    head = triangle(scene, "head")
+    shapes(head, ["Fcl_MTH_A", "Fcl_MTH_U", "Fcl_EYE_Close_L"])
+    scene.rotocap.take = str(known_take(speaking))
+    bpy.context.view_layer.objects.active = head
+    end = scene.frame_end
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.rotocap.apply_face("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert bpy.data.actions
+    bpy.ops.ed.undo()
+    keys = bpy.data.objects["head"].data.shape_keys
+    assert keys.animation_data is None or not keys.animation_data.nla_tracks
+    assert not bpy.data.actions
+    assert bpy.context.scene.frame_end == end
