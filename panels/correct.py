@@ -129,7 +129,7 @@ class ROTOCAP_PT_edits(_Sub, bpy.types.Panel):
         layout.template_list("ROTOCAP_UL_edits", "", own, "entries", own, "index", rows=2)
         if 0 <= own.index < len(own.entries):
             row = layout.row(align=True)
-            row.prop(own.entries[own.index], "falloff")
+            row.prop(own.entries[own.index], "falloff", text="Of This Edit")
             row.operator("rotocap.reshape_edits", text="", icon="FILE_REFRESH")
         if edits.lost(armature):
             text = "The edits' track was deleted: undo that, or remove them from the list."
@@ -227,7 +227,7 @@ def _step(layout: bpy.types.UILayout, step: bpy.types.PropertyGroup) -> None:
     if step.kind in ("hold", "take_over"):
         column.prop(step, "ease")
     if step.said:
-        paragraph(layout.column(align=True), step.said, "INFO")
+        paragraph(layout.column(align=True), step.said[:1].upper() + step.said[1:], "INFO")
 
 
 def _frame(column: bpy.types.UILayout, step: bpy.types.PropertyGroup, field: str) -> None:
