@@ -146,7 +146,8 @@ def _is_under_mouse(wanted: str) -> bool:
             bpy.ops.ui.copy_python_command_button()
         elif bpy.ops.ui.copy_data_path_button.poll():
             bpy.ops.ui.copy_data_path_button()
-    return manager.clipboard.startswith(f"{wanted}(") or manager.clipboard.endswith("." + wanted)
+    told = manager.clipboard
+    return told == wanted or told.startswith(f"{wanted}(") or told.endswith(f".{wanted}")
 
 
 def _wheel(x: int, y: int, direction: str, ticks: int) -> Steps:
