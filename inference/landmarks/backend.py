@@ -94,7 +94,7 @@ class MediapipeBackend:
         if self._wants_face:
             face, state = self._find_face(picture, pose, state)
         if self._wants_hands:
-            hands, state = self._hands(picture, pose, face, state)
+            hands, state = self._find_hands(picture, pose, face, state)
         return assemble(pose, hands, face, state.hands, size=size), state
 
     def without(self, state: PersonState, part: str) -> PersonState:
@@ -127,6 +127,11 @@ class MediapipeBackend:
         if self._picture is None or self._picture.image is not image:
             self._picture = Picture(image)
         return self._picture
+
+    def _find_hands(
+        self, picture: Picture, pose: Pose, face: Face | None, state: PersonState
+    ) -> tuple[list[Hand | None], PersonState]:
+        return self._hands(picture, pose, face, state)
 
     def _find_face(self, picture: Picture, pose: Pose, state: PersonState) -> tuple[Face | None, PersonState]:
         face = None
