@@ -82,17 +82,17 @@ def test_everybody_is_captured(tmp_path):
 
 def test_the_picked_person_is_captured_and_may_be_changed_without_reading_again(tmp_path):
     path = tmp_path / "picked.take"
-    video = write_video(tmp_path / "two.mp4", TWO, 24)
+    video = write_video(tmp_path / "two.mp4", TWO, 40)
     asked = {"backend": lambda o: (ScriptedBackend(TWO), {}), "preview": (poses := []).append}
-    for frame, actor in ((10, 1), (23, 0)):
+    for frame, actor in ((10, 1), (39, 0)):
         x, y, _ = TWO[actor].where(frame)
         take = capture(options(video, path, people="picked", pick=(frame, x, y)), **asked)
         (person,) = take.people
         keypoints = take.sequence(person).keypoints
         assert keypoints[frame, 11:13, 0].mean() == pytest.approx(x, abs=4.0)
         assert Take.open(path).solve.pick == (frame, x, y)
-    assert poses and {pose.frame for pose in poses} <= set(range(24))
-    assert take.frames_read == 24
+    assert poses and {pose.frame for pose in poses} <= set(range(40))
+    assert take.frames_read == 40
 
 
 @pytest.mark.parametrize("changes", [{"people": "picked"}, {"people": "all", "pick": (1, 2.0, 3.0)}])
