@@ -17,8 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...inference import wholebody
+from ...inference.fit.model_points import POINTS
+from ...inference.kinematics import forward, matrix_from_axis_angle
 from ...inference.sequence import SmplxSequence
-from ...inference.skeleton import INDEX
+from ...inference.skeleton import BODY_JOINT_COUNT
 from ...inference.take import Take
 from .accuracy import COMPARED, procrustes
 from .four_views import raw_landmarks
@@ -61,7 +64,7 @@ def measure(
             say(f"views {camera}: the person was not captured")
             out[f"views.{camera}.found"] = 0.0
             continue
-        figures = _compare(best.frame, _joints(best), seen)
+        figures = _compare(best.frame, _points(best), seen)
         names = tuple(name for name, _ in _JOINTS)
         detector = _compare(best.frame, raw_landmarks(take, best, names), seen)
         figures["detector_pa_mpjpe_mm"] = detector["pa_mpjpe_mm"]
@@ -117,15 +120,25 @@ def _pixels(sequence: SmplxSequence, seen: Array, K: Array) -> float:
     if len(frames) < 5:
         return float("inf")
     places = []
-    for points, matrix in ((_joints(sequence)[rows], np.asarray(sequence.camera_K)), (seen[frames], K)):
+    for points, matrix in ((_points(sequence)[rows], np.asarray(sequence.camera_K)), (seen[frames], K)):
         pixel = points @ matrix.T
         places.append(pixel[..., :2] / pixel[..., 2:])
     return float(np.nanmedian(np.linalg.norm(places[0] - places[1], axis=-1)))
 
 
-def _joints(sequence: SmplxSequence) -> Array:
-    """Captured joints (T, 12, 3) in the order of _JOINTS, camera frame."""
-    return sequence.joints_camera[:, [INDEX[name] for name, _ in _JOINTS]].astype(np.float64)
+def _points(sequence: SmplxSequence) -> Array:
+    """Where a detector would put the points of _JOINTS (T, 12, 3) on the captured body, camera frame.
+
+    The reference is made of a detector's points, whose hips and ankles are not SMPL-X's joints.
+    """
+    world = np.asarray(sequence.world_from_camera, np.float64)
+    local = matrix_from_axis_angle(sequence.poses.reshape(len(sequence), -1, 3)[:, :BODY_JOINT_COUNT])
+    local[:, 0] = np.swapaxes(world[..., :3, :3], -1, -2) @ local[:, 0]
+    rest = np.asarray(sequence.rest_joints, np.float64)
+    joints, turns = forward(local, np.asarray(sequence.joints_camera[:, 0], np.float64), rest)
+    points = POINTS.posed(joints, turns, POINTS.offset)
+    rows = [int(np.flatnonzero(POINTS.keypoint == wholebody.INDEX[name])[0]) for name, _ in _JOINTS]
+    return points[:, rows]
 
 
 def _common(
