@@ -89,7 +89,8 @@ def _accuracy(entry: catalogue.CatalogueEntry) -> str:
     if not entry.accuracy:
         return "not published"
     name = next((n for n in entry.accuracy if n == "coco_wholebody_ap"), next(iter(entry.accuracy)))
-    return f"{entry.accuracy[name]:g} {name.replace('_', ' ')}"
+    of = "AP on COCO-WholeBody" if name == "coco_wholebody_ap" else name.replace("_", " ")
+    return f"{entry.accuracy[name]:.3f} {of}"
 
 
 def _draw_row(
