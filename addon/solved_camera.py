@@ -37,7 +37,7 @@ def describe(clip: bpy.types.MovieClip) -> list[str]:
     """A solved camera in short sentences, what is wrong with it among them."""
     solve = _reconstruction(clip)
     frames = len(solve.cameras)
-    out = [f"Solved: {frames} of {clip.frame_duration} frames, {solve.average_error:.2f} px off"]
+    out = [f"{frames} of {clip.frame_duration} frames, {solve.average_error:.2f} px error"]
     if solve.average_error > GOOD_PX:
         out.append(f"More than {GOOD_PX:g} px: the person will drift. Solve it again with better tracks")
     if clip.tracking.camera.distortion_model == "NUKE":
