@@ -88,8 +88,7 @@ def closed(
         joints, world = forward(local, pelvis, rest_joints)
         rows, missing = [], []
         for k, column in enumerate(columns):
-            carrier = int(POINTS.joint[column])
-            place = joints[:, carrier] + world[:, carrier] @ POINTS.offset[column]
+            place = point(joints, world, column)
             flat = _projection(place, camera_K) * weights[:, k, None, None]
             parts = [
                 flat @ _sway(name, joints, world, place) * np.sqrt(share) * _moves(name, column)
@@ -124,6 +123,12 @@ def closed(
             knee = forward(local, pelvis, rest_joints)[1][:, PARENTS[ankle]]
             local[:, ankle] = np.swapaxes(knee, -1, -2) @ before[:, ankle]
     return local, pelvis
+
+
+def point(joints: Array, world: Array, column: int) -> Array:
+    """Where (n, 3) a body has one of POINTS, for joints (n, 22, 3) and their rotations."""
+    turned = world[:, int(POINTS.carrier[column])] @ POINTS.offset[column]
+    return np.asarray(joints[:, int(POINTS.anchor[column])] + turned)
 
 
 def project(points: Array, camera_K: Array) -> Array:

@@ -321,8 +321,7 @@ def _point(local: Array, pelvis: Array, rest: Array, camera_K: Array, keypoint: 
     """Where (n, 2) a body (n, 22, 3, 3) in the camera frame has one of KEYPOINTS, pixels."""
     column = KEYPOINTS.index(keypoint)
     joints, world = forward(local, pelvis, rest)
-    joint = int(POINTS.joint[column])
-    return pin_closure.project(joints[:, joint] + world[:, joint] @ POINTS.offset[column], camera_K)
+    return pin_closure.project(pin_closure.point(joints, world, column), camera_K)
 
 
 def _taken_to_be(sequence: SmplxSequence, window: slice, keypoints: Array, keypoint: int) -> Array:
