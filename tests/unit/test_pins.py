@@ -25,9 +25,9 @@ NEAR = slice(42, 49)
 
 @pytest.fixture(scope="module")
 def filmed() -> tuple[SmplxSequence, np.ndarray, np.ndarray]:
-    """A person whose left arm is taken to be elsewhere, the 3D points, and the true joints."""
+    """A person whose left arm is taken to be elsewhere, the 3D points, and where the points truly are."""
     local, pelvis, log_scale = _motion(COUNT)
-    truth = _observed(local, pelvis, log_scale, 0.0, 0.0)[2]
+    truth = _observed(local, pelvis, log_scale, 0.0, 0.0)[0]
     elsewhere = matrix_from_axis_angle(np.array([0.0, 0.0, 0.3]))
     local[:, INDEX["left_shoulder"]] = elsewhere @ local[:, INDEX["left_shoulder"]]
     keypoints, depth, _ = _observed(local, pelvis, log_scale, 0.5, 0.005)
@@ -40,9 +40,8 @@ def filmed() -> tuple[SmplxSequence, np.ndarray, np.ndarray]:
     return sequence, depth, truth
 
 
-def true_pixel(truth: np.ndarray, frame: int, joint: str = "left_wrist") -> np.ndarray:
-    seen = truth[frame, INDEX[joint]] @ K.T
-    return np.asarray(seen[:2] / seen[2])
+def true_pixel(truth: np.ndarray, frame: int) -> np.ndarray:
+    return np.asarray(truth[frame, WRIST, :2])
 
 
 def miss(sequence: SmplxSequence, truth: np.ndarray, rows: slice) -> float:
@@ -54,13 +53,13 @@ def miss(sequence: SmplxSequence, truth: np.ndarray, rows: slice) -> float:
     ]))  # fmt: skip
 
 
-def test_the_picture_of_the_body_is_that_of_its_joints(
+def test_the_body_has_its_points_beside_its_joints(
     filmed: tuple[SmplxSequence, np.ndarray, np.ndarray],
 ) -> None:
     sequence, _, _ = filmed
     seen = sequence.joints_camera[:, INDEX["left_wrist"]] @ K.T
     places = pins.body_points(sequence, slice(0, COUNT), WRIST)
-    assert np.abs(places - seen[:, :2] / seen[:, 2:]).max() < 0.01
+    assert np.abs(places - seen[:, :2] / seen[:, 2:]).max() < 20.0
 
 
 def test_a_wrist_put_right_at_one_frame_brings_the_frames_around_it_back(

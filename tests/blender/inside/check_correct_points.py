@@ -42,7 +42,7 @@ def filmed(scene, module, known_motion, known_take):
     for column, keypoint in enumerate(pins.KEYPOINTS):
         keypoints[:, keypoint, :2] = pins.body_points(sequence, slice(0, COUNT), keypoint)
         keypoints[:, keypoint, 2] = 0.95
-        depth[:, keypoint] = seen[:, points.joint[column]] - hips
+        depth[:, keypoint] = seen[:, points.anchor[column]] - hips
     sequence = dataclasses.replace(sequence, keypoints=keypoints)
     path = known_take(sequence)
     _write_landmarks(module, path, sequence, depth)
@@ -61,7 +61,8 @@ def _write_landmarks(module, path, sequence, depth) -> None:
         seen = sequence.keypoints[n][sequence.keypoints[n, :, 2] > 0, :2]
         landmarks = types.SimpleNamespace(
             keypoints=sequence.keypoints[n], points3d=depth[n], score=0.9,
-            face=np.full((chunks.FACE_COUNT, 3), np.nan, np.float16), expression=np.full(52, np.nan, np.float16),
+            face=np.full((chunks.FACE_COUNT, 3), np.nan, np.float16),
+            expression=np.full(52, np.nan, np.float16),
             box=np.concatenate([seen.min(axis=0), seen.max(axis=0)]).astype(np.float32),
         )  # fmt: skip
         appearance = np.zeros(module("inference.people.appearance").SIZE, np.float32)
@@ -90,11 +91,13 @@ def test_a_dragged_wrist_lies_under_the_mouse_and_the_rest_stays(scene, module, 
     points = module("addon.correct_points").draggable(scene, entry)
     assert points.frame == 30
     start = points.places[list(points.keypoints).index(WRIST)]
-    assert np.abs(start - pixel(scene, scene.camera, before[0])).max() < 1.0
+    # A point lies on the skin or beside the joint, not in it.
+    assert np.abs(start - pixel(scene, scene.camera, before[0])).max() < 15.0
     to = start + np.array([-20.0, 25.0])
     assert bpy.ops.rotocap.drag_point(keypoint=WRIST, place=tuple(to)) == {"FINISHED"}
     after = [joint(armature, scene, name, 31) for name in ("left_wrist", "left_ankle", "head")]
-    assert np.abs(pixel(scene, scene.camera, after[0]) - to).max() < 1.5
+    moved = pixel(scene, scene.camera, after[0]) - pixel(scene, scene.camera, before[0])
+    assert np.abs(moved - (to - start)).max() < 4.0
     assert np.abs(after[1] - before[1]).max() < 1e-4
     assert np.abs(after[2] - before[2]).max() < 1e-4
     assert [(pin.frame, pin.keypoint, pin.name) for pin in entry.corrections.pins] == [
