@@ -85,7 +85,8 @@ class Preview:
         row = self._choose(frame, rows)
         if row is None:
             return None
-        if row.track != self._recent_of:
+        gap = bool(self._recent) and not 0.0 < time_s - self._recent[-1][0] < _FORGET_S
+        if row.track != self._recent_of or gap:
             self._recent.clear()
             self._recent_of = row.track
         self._recent.append((time_s, row.landmarks.keypoints))
@@ -137,7 +138,7 @@ class Preview:
         pelvis = initial.translation(evidence, body, self._rest)
         local = np.tile(np.eye(3), (1, JOINT_COUNT, 1, 1))
         local[:, :BODY_JOINT_COUNT] = body
-        points3d = row.landmarks.points3d[None]
+        points3d = row.landmarks.points3d[None].astype(np.float64)
         certainty = row.landmarks.keypoints[None, :, 2].astype(np.float64)
         _, world = forward(local, pelvis, self._rest)
         for part, side, points, hand in (
