@@ -20,7 +20,7 @@ from .skeleton import BODY_JOINT_COUNT, INDEX, PARENTS
 
 Array = NDArray[np.float64]
 
-_STEPS = 12
+_STEPS = 24
 _DAMPING = 1e-2  # of the square of a limb's sway in the picture
 _LARGEST = 0.3  # radians or parts of a metre in one step
 _MOVES = ("pelvis",)  # carried by the place of the hips, not by a turn

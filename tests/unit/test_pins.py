@@ -105,7 +105,7 @@ def test_a_knee_put_right_leaves_the_foot_in_its_place(
     moved = np.linalg.norm(out.joints_camera - sequence.joints_camera, axis=-1)
     assert moved[20, INDEX["left_knee"]] > 0.03
     assert moved[:, INDEX["left_ankle"]].max() < 0.06
-    assert np.abs(pins.body_points(out, slice(20, 21), knee)[0] - (x, y)).max() < 2.0
+    assert np.abs(pins.body_points(out, slice(20, 21), knee)[0] - (x, y)).max() < 3.0
 
 
 def test_a_point_that_nobody_saw_can_be_put_somewhere(
