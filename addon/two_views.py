@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 from mathutils import Quaternion, Vector
 
-_FROM_THE_SIDE = (0.78, 0.42, 0.22, 0.40)  # a little from above, from the front left
+_FROM_THE_SIDE = (0.745, 0.572, 0.208, 0.271)  # a little from above, from the front left
 _DISTANCE, _ASIDE = 5.0, 0.9  # metres from the body, and of the view's middle to its right
 
 
@@ -26,7 +26,7 @@ def second_view(context: bpy.types.Context) -> bpy.types.Area | None:
 def split(context: bpy.types.Context, target: bpy.types.Object | None) -> None:
     """A new viewport shows the video through the camera; this one, with its buttons, `target`."""
     here = context.area
-    before = {area.as_pointer() for area in context.screen.areas}
+    before, width = {area.as_pointer() for area in context.screen.areas}, here.width
     region = next(region for region in here.regions if region.type == "WINDOW")
     with context.temp_override(area=here, region=region):
         bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
@@ -43,16 +43,19 @@ def split(context: bpy.types.Context, target: bpy.types.Object | None) -> None:
         to_right = body.region_3d.view_rotation @ Vector((_ASIDE if body.show_region_ui else 0.0, 0.0, 0.0))
         body.region_3d.view_location = middle + to_right
         body.region_3d.view_distance = _DISTANCE
-    window, screen = context.window, context.screen
+    window, screen, tries = context.window, context.screen, iter(range(20))
 
-    def fill() -> None:
+    def fill() -> float | None:
         """The video as large as the viewport allows: only after a redraw does the new area know its size."""
         if new.as_pointer() not in {area.as_pointer() for area in screen.areas}:
-            return
+            return None
         canvas = next(region for region in new.regions if region.type == "WINDOW")
+        if canvas.width > 0.75 * width and next(tries, None) is not None:
+            return 0.1
         with bpy.context.temp_override(window=window, screen=screen, area=new, region=canvas):
             if bpy.ops.view3d.view_center_camera.poll():
                 bpy.ops.view3d.view_center_camera()
+        return None
 
     bpy.app.timers.register(fill, first_interval=0.1)
 
