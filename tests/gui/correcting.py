@@ -9,7 +9,7 @@ from installed import armatures, module, with_take
 from window import Steps, click, drag, in_viewport, picture, press, say, viewport, wait_for
 
 FRAME, FAR = 45, 100
-SWAPPED = 75  # where the arms differ
+SWAPPED = 75  # the legs are exchanged around it
 BONE = "left_elbow"
 LEFT_WRIST = 9  # of the 133 points
 BELOW = -33  # pixels from a panel's last field to the next panel's header
@@ -116,13 +116,13 @@ def story() -> Steps:
         bpy.ops.ed.undo_push(message="A range")
         assert bpy.ops.rotocap.add_step("EXEC_DEFAULT", True, kind="swap") == {"FINISHED"}
         yield 0.5
-        swapped = turns("right_elbow", (SWAPPED, FAR))
+        swapped = turns("right_hip", (SWAPPED, FAR))
         picture("14_swapped.png")
         assert bpy.ops.rotocap.toggle_layer("EXEC_DEFAULT", True, layer="clean_on") == {"FINISHED"}
     yield 0.3
-    there, outside = degrees(swapped, turns("right_elbow", (SWAPPED, FAR)))
-    assert there > 10.0 and outside < 0.1, (there, outside)
-    say(f"swapped sides: {there:.0f} degrees of the right elbow in the range, {outside:.2f} outside")
+    there, outside = degrees(swapped, turns("right_hip", (SWAPPED, FAR)))
+    assert there > 3.0 and outside < 0.1, (there, outside)
+    say(f"swapped legs: {there:.0f} degrees of the right hip in the range, {outside:.2f} outside")
     assert abs(degrees(raw, turns())[0] - 40.0) < 2.0, "the edit stays above the clean-up"
     picture("15_clean_up_off.png")
 
