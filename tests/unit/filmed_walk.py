@@ -61,7 +61,7 @@ def filmed(
     turn = BLENDER_FROM_SMPLX.T
     joints = motion.joints @ turn.T
     world = turn @ motion.rotations @ turn.T
-    points = joints[:, POINTS.joint] + np.einsum("tpij,pj->tpi", world[:, POINTS.joint], POINTS.offset)
+    points = POINTS.posed(joints, world, POINTS.offset)
     pelvis = joints[:, 0]
     count = len(pelvis)
     share = np.linspace(0.0, 1.0, count)

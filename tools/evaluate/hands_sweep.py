@@ -78,7 +78,7 @@ def _scene(shoulder: Array, bend: float) -> tuple[Array, Array, Array, Array]:
     pelvis = np.tile([0.0, 0.1, 3.2], (_FRAMES, 1))
     joints, world = forward(local, pelvis, rest)
     places = np.full((_FRAMES, wholebody.COUNT, 3), np.nan)
-    points = joints[:, POINTS.joint] + np.einsum("tpij,pj->tpi", world[:, POINTS.joint], POINTS.offset)
+    points = POINTS.posed(joints, world, POINTS.offset)
     places[:, POINTS.keypoint] = points
     points3d = np.full(places.shape, np.nan)
     hips = joints[:, 1:3].mean(axis=1)
