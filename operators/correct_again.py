@@ -86,6 +86,7 @@ class ROTOCAP_OT_capture_again(Solving):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
+        self._handled = True
         context.workspace.status_text_set("Drag a box around the person.   Esc or right mouse button: leave")
         return {"RUNNING_MODAL"}
 

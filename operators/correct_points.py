@@ -73,6 +73,7 @@ class ROTOCAP_OT_drag_point(_ChangesPoints):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
+        self._handled = True
         context.workspace.status_text_set("Drag a point to where it is.   Esc or right mouse button: leave")
         return {"RUNNING_MODAL"}
 

@@ -23,6 +23,7 @@ class Solving(bpy.types.Operator):
 
     _timer: bpy.types.Timer | None = None
     _task: correct_task.CorrectTask | None = None
+    _handled = False  # the operator gets events already: a second handler of one operator crashes Blender
     what = "the frames"  # that is solved, for the status bar
 
     @classmethod
@@ -52,7 +53,9 @@ class Solving(bpy.types.Operator):
             return self._finish(context)
         manager = context.window_manager
         self._timer = manager.event_timer_add(_LOOK_S, window=context.window)
-        manager.modal_handler_add(self)
+        if not self._handled:
+            manager.modal_handler_add(self)
+            self._handled = True
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
