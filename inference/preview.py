@@ -100,7 +100,7 @@ class Preview:
             camera_K=self._camera_K,
         )
         local, pelvis = self._posed(evidence, row)
-        pause_s = (time.thread_time() - begun) / _SHARE
+        pause_s = min((time.thread_time() - begun) / _SHARE, 0.5)  # the first one loads the network
         self._due = time.monotonic() + (max(self._interval_s, pause_s) if self._interval_s else 0.0)
         if not (np.isfinite(local).all() and np.isfinite(pelvis).all()):
             return None
