@@ -72,7 +72,7 @@ def live_armature(module) -> bpy.types.Object | None:
 
 def test_the_body_moves_while_the_capture_runs_and_is_gone_after_it(scene, module, session_of) -> None:
     before = {ob.name for ob in scene.objects}
-    session = session_of(last=14)
+    session = session_of(last=60)
     rig = live_armature(module)
     assert rig.hide_viewport  # until there is a pose
     drive(session, lambda: session.job.first_pose_s is not None)
@@ -120,7 +120,7 @@ def test_it_stands_in_the_picture_of_the_camera_that_shows_the_video(scene, modu
 def test_what_the_animator_does_to_the_live_body_does_no_harm(
     scene, module, session_of, tmp_path, deed
 ) -> None:
-    session = session_of(last=12)
+    session = session_of(last=60)
     drive(session, lambda: session.job.first_pose_s is not None)
     rig = live_armature(module)
     if deed == "deleted":
