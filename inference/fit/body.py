@@ -41,6 +41,8 @@ _STATE = 3 + 3 * BODY_JOINT_COUNT  # numbers a frame
 _ALIKE_FRAMES = 10
 _BAND = 2 * _STATE  # acceleration couples a number with itself two frames on; nothing reaches further
 _RIDGE = 1e-6  # keeps what nothing is known of (a place in a frame or two without points) solvable
+_TELL_PLACE = 4  # points
+_STAY_SIGMA = 0.3  # metres
 _FACING_JOINTS = (INDEX["head"], INDEX["left_wrist"], INDEX["right_wrist"])
 
 
@@ -82,7 +84,7 @@ def fit_body(
 
     `check` is called at each step and may raise to stop.
     """
-    problem = _Problem(evidence, options, log_scale, free_scale)
+    problem = _Problem(evidence, options, log_scale, free_scale, pelvis)
     state = (local, pelvis, log_scale)
     cost, system = problem.linearise(*state)
     damping, gain = 1e-3, 1.0
@@ -138,11 +140,16 @@ class _System:
 
 
 class _Problem:
-    def __init__(self, evidence: Evidence, options: BodyOptions, log_scale: Array, free_scale: bool) -> None:
+    def __init__(
+        self, evidence: Evidence, options: BodyOptions, log_scale: Array, free_scale: bool, pelvis: Array
+    ) -> None:
         self.evidence = evidence
         self.options = options
         self.start_scale = log_scale
         self.free_scale = free_scale
+        # A point or two do not tell where a body is: there it stays near its start.
+        few = (evidence.weight > 0.0).sum(axis=1) < _TELL_PLACE
+        self.start_pelvis, self.stay = pelvis, few / _STAY_SIGMA**2
         self.neutral = matrix_from_axis_angle(prior.NEUTRAL)
         self.point_sigma = options.point_sigma * evidence.size[:, None]
         # Residuals times this root of the precision have unit variance.
@@ -197,6 +204,10 @@ class _Problem:
         cost += self._add_relative(add, points, point_jacobian, scale_jacobian)
         cost += self._add_facing(blocks, gradient, world)
         cost += self._add_prior(blocks, gradient, local)
+        away = pelvis - self.start_pelvis
+        blocks[:, :3, :3] += self.stay[:, None, None] * np.eye(3)
+        gradient[:, :3] += self.stay[:, None] * away
+        cost += float((self.stay * (away**2).sum(axis=1)).sum())
         band, smooth_cost = self._smoothness(gradient, local, pelvis)
         cost += self._add_standing(blocks, band, gradient, points, point_jacobian)
         if shared:

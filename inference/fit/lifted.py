@@ -21,6 +21,7 @@ _HIPS = [int(np.flatnonzero(POINTS.keypoint == k)[0]) for k in (11, 12)]
 
 _STRAYS = 0.5  # metres a second that an unseen joint may leave where it is thought to be
 _FURTHEST_ASTRAY = 0.25  # metres: limbs are not longer
+_SEEN_TO_STAND = 4  # points
 _FIT_ERRS = 0.8  # the fit's error over the network's (`fit.error_vs_lift`)
 
 
@@ -50,6 +51,8 @@ def with_lift(
     total = evidence.relative_precision + precision
     pulled = _times(evidence.relative_precision, evidence.relative) + _times(precision, places)
     relative = np.linalg.solve(total, pulled[..., None])[..., 0]
+    # Of a body of which next to nothing is seen, nobody knows whether it stands.
+    enough = (evidence.weight > 0.0).sum(axis=1, keepdims=True) >= _SEEN_TO_STAND
     doubt = np.maximum(1.0, np.sqrt((across + along) / 2.0) / trust.place_sigma)
     return replace(
         evidence,
@@ -57,7 +60,7 @@ def with_lift(
         relative_precision=total,
         turns=local_rotations(lifted.world),
         turn_precision=1.0 / (trust.turn_sigma * doubt) ** 2,
-        standing=evidence.standing * np.clip(trust.contact_slope * lifted.contact - 1.0, 0.0, 1.0),
+        standing=evidence.standing * enough * np.clip(trust.contact_slope * lifted.contact - 1.0, 0.0, 1.0),
     )
 
 

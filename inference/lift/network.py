@@ -34,6 +34,7 @@ Floats = NDArray[np.floating[Any]]
 
 FOLDER = DATA / "lift"
 _TOKENS = 300  # that are kept of one run
+_FEWEST = 3  # points
 _LONGEST_GAP_S = 2.0  # a person unseen for longer is lifted in parts
 _BETWEEN_S = 0.13  # points are interpolated between rows that lie no further apart: 12 frames/s do
 _SNAP = 0.1  # of a grid step: rows this near to the grid are taken as they are
@@ -72,6 +73,8 @@ def lift(
     points = (keypoints[:, KEYPOINTS, :2] - camera_K[:2, 2]) / np.array([camera_K[0, 0], camera_K[1, 1]])
     certainty = np.where(np.isfinite(keypoints[:, KEYPOINTS]).all(-1), keypoints[:, KEYPOINTS, 2], 0.0)
     certainty = np.clip(certainty, 0.0, 1.0)
+    # A point or two have no size: divided by it, their noise is all that there is to see.
+    certainty[(certainty > 0.0).sum(axis=1) < _FEWEST] = 0.0
     points = np.where(certainty[..., None] > 0.0, points, 0.0)
     time_s = np.asarray(time_s, dtype=np.float64)
     cuts = np.flatnonzero(np.diff(time_s) > _LONGEST_GAP_S) + 1

@@ -111,7 +111,7 @@ def test_derivatives_agree_with_differences(free_scale: bool) -> None:
         # Not the 3D points and the standing feet: their pull on the scales is left out on purpose.
         evidence.relative_precision[:] = 0.0
         evidence.standing[:] = 0.0
-    problem = _Problem(evidence, options, np.zeros(len(GROUPS)), free_scale)
+    problem = _Problem(evidence, options, np.zeros(len(GROUPS)), free_scale, pelvis)
     state = (local, pelvis, log_scale)
     _, system = problem.linearise(*state)
     rng = np.random.default_rng(3)
@@ -153,7 +153,7 @@ def test_the_band_solves_what_the_whole_matrix_does() -> None:
     times = np.array([0.0, 1.0, 2.5, 3.0, 4.0, 9.0]) / 30.0
     evidence = gather(time_s=times, keypoints=keypoints, points3d=points3d, camera_K=K)
     evidence.standing[:] = 0.7
-    _, system = _Problem(evidence, BodyOptions(), np.zeros(len(GROUPS)), True).linearise(
+    _, system = _Problem(evidence, BodyOptions(), np.zeros(len(GROUPS)), True, pelvis).linearise(
         local, pelvis, np.zeros(len(GROUPS))
     )
     size, whole = 6 * 69, np.zeros((6 * 69, 6 * 69))
