@@ -22,6 +22,22 @@ SAMPLE = ROOT / "tests" / "data" / "sample" / "sample.mp4"
 sys.path += [str(ROOT), str(ROOT / "build" / "typing")]
 
 
+_status = 0
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    global _status
+    _status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """End at once: Blender as a module now and then hangs in its own clean-up, after all checks are done."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_status)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def extension() -> Iterator[None]:
     """The zip, installed and enabled. Some versions of Blender do not survive a class left at exit."""
