@@ -124,7 +124,9 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             # A file, not a pipe: a pipe that nobody empties would hold the child up.
             stderr=self._log,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            # Below Blender's own priority, which the worker itself sees to elsewhere: the window comes first.
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
+            | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
         )
 
     def _read(self) -> None:

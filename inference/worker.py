@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 _GRACE_S = 20.0  # to write the last chunk after the parent is gone
+_BEHIND = 5  # added to the niceness: Blender, whose window the animator looks at, comes first
 
 
 class Control:
@@ -253,6 +254,8 @@ def main(arguments: list[str]) -> int:
     # Many small products: a second thread of the linear algebra costs more than it gives,
     # and far more on a busy machine. Read once, when numpy loads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if hasattr(os, "nice"):
+        os.nice(_BEHIND)
     load_package(Path(__file__).resolve().parents[1])
     status: int = importlib.import_module("rotocap.inference.worker").serve(events)
     return status

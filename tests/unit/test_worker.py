@@ -137,6 +137,13 @@ def test_killed_in_the_middle_keeps_its_chunks_and_a_second_run_goes_on(start, w
     same_motion(path, whole[0])
 
 
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="niceness is POSIX's")
+def test_the_window_comes_first(start, tmp_path):
+    worker = start(**job(tmp_path / "t.take"))
+    worker.until_read(1)
+    assert os.getpriority(os.PRIO_PROCESS, worker.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_cancel_solves_what_was_read(start, tmp_path):
     worker = start(**job(tmp_path / "t.take", end_frame=None))
     worker.until_read(30)
