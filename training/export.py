@@ -169,7 +169,8 @@ sports; children, floor acrobatics and other people's hands on the body are hard
 
 
 def _beginning(run: dict[str, Any]) -> str:
-    return f" It began from an earlier run's weights ({run['begin']})." if run.get("begin") else ""
+    out = f" It began from an earlier run's weights ({run['begin']})." if run.get("begin") else ""
+    return out + (" Its last part drew the worst takes oftener (`examine`)." if run.get("emphasis") else "")
 
 
 if __name__ == "__main__":
