@@ -81,8 +81,11 @@ def list_performance(
     collection: bpy.types.Collection | None = None,
     source: str = "",
 ) -> None:
-    """Put who moves an armature now into the scene's list of performances, see `performances.enter`."""
-    if person.take is None:
+    """Put who moves an armature now into the scene's list of performances, see `performances.enter`.
+
+    Nothing on the command line, where a scene has no such list.
+    """
+    if person.take is None or _settings(scene) is None:
         return
     performances.enter(
         scene, rig, take=person.take, person=person.number, name=person.name, colour=person.colour,
@@ -113,6 +116,11 @@ def scene_fps(scene: bpy.types.Scene) -> float:
     return float(scene.render.fps / scene.render.fps_base)
 
 
+def _settings(scene: bpy.types.Scene) -> bpy.types.PropertyGroup | None:
+    """What the animator set in this scene; None on the command line, which enables no extension."""
+    return getattr(scene, "rotocap", None)
+
+
 def add_people(
     scene: bpy.types.Scene, people: list[Person], footage: Footage | None, *, title: str
 ) -> ApplyReport:
@@ -124,7 +132,8 @@ def add_people(
     report = ApplyReport()
     fresh = not bpy.data.actions
     if fresh and footage is not None:
-        match_scene(scene, footage, rate=scene.rotocap.footage.match_rate)
+        settings = _settings(scene)
+        match_scene(scene, footage, rate=settings is None or settings.footage.match_rate)
     elif fresh:
         match_rate(scene, people[0].sequence.mocap_frame_rate)
     timelines = [timeline_of(scene, person.sequence) for person in people]
@@ -164,11 +173,14 @@ def add_people(
 
 def _import_camera(scene: bpy.types.Scene, footage: Footage) -> bpy.types.Object | None:
     """The camera that was made with the import of this video, once, if the animator left it as it was."""
-    kept = scene.rotocap.footage.camera
-    same = Path(bpy.path.abspath(scene.rotocap.video)) == footage.path
+    settings = _settings(scene)
+    if settings is None:
+        return None
+    kept = settings.footage.camera
+    same = Path(bpy.path.abspath(settings.video)) == footage.path
     if kept is None or not same or kept.name not in scene.objects or not camera.is_untouched(kept):
         return None
-    scene.rotocap.footage.camera = None
+    settings.footage.camera = None
     return kept
 
 
