@@ -114,3 +114,18 @@ def test_what_other_files_lack_is_told(folder: Path) -> None:
     several = apply(folder, "walk.npz", "run.npz", "--out", "three.blend")
     assert several.returncode == 1
     assert "name a folder" in several.stderr
+
+
+def test_a_captured_video_on_a_new_armature_with_its_camera(tmp_path: Path) -> None:
+    """The main way of the command line, in scenes that no extension has settings in."""
+    sample = Path(__file__).parents[1] / "data" / "sample" / "sample.mp4"
+    take = tmp_path / "sample.take"
+    captured = subprocess.run(
+        [sys.executable, "-m", "rotocap.cli", "capture", sample, "--out", take, "--end", "30f"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert captured.returncode == 0, captured.stderr
+    done = apply(tmp_path, str(take), "--rig", "new", "--out", str(tmp_path / "sample.blend"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "camera over the video" in done.stdout
+    assert (tmp_path / "sample.blend").stat().st_size > 1_000_000
