@@ -25,6 +25,7 @@ Points = NDArray[np.float32]
 _CUT_Y = 1.40  # m: below it nothing is drawn
 _SPACING, _FINE = 0.0014, 0.00085  # m between points: on the head, and on eyes and mouth
 _MOUTH = np.array([0.0, 1.532, 0.14])
+_OPENING_Y = -0.0015  # m from an eyeball's middle: the height of the opening's own
 _EYE_SIDES = ("left", "right")
 _LOOKS = ("Down", "In", "Out", "Up")
 
@@ -37,9 +38,11 @@ class _Cloud:
     faces: NDArray[np.int64]  # (F, 3) those of the head without eyeballs
     samples: csr_matrix  # (P, V) points as weights of vertices
     rest: Array  # (P, 3)
-    lids: NDArray[np.bool_]  # (P,) on the lids' rim
+    lids: NDArray[np.bool_]  # (P,) of the lids, where they lie on the eyeball
     inside: NDArray[np.bool_]  # (P,) in the mouth
     tongue: NDArray[np.bool_]  # (P,)
+    lips: NDArray[np.int64]  # numbers of points on the lips
+    rims: tuple[NDArray[np.int64], ...]  # and on the lids' rims of the left and the right eye
     eye_centres: Array  # (2, 3) left, right
     eye_radius: float
     looks: Array  # (2, 4, 3) rotation vectors of `_LOOKS` at 1
@@ -103,7 +106,33 @@ def cloud() -> _Cloud:
             delta = body.face_deltas[body.face_names.index(f"eyeLook{look}{side}")][rows_of]
             turn, _ = Rotation.align_vectors(v[members] + delta - centres[e], v[members] - centres[e])
             looks[e, k] = turn.as_rotvec()
-    return _Cloud(v, faces, samples, rest, lids, inside, tongue, centres, radius, looks)
+    lips = np.flatnonzero(_on_lips(rest))
+    rims = tuple(_rim(rest, lids, c) for c in centres)
+    return _Cloud(v, faces, samples, rest, lids, inside, tongue, lips, rims, centres, radius, looks)
+
+
+def _rim(rest: Array, lids: NDArray[np.bool_], centre: Array) -> NDArray[np.int64]:
+    """Which of the lids' points (P, 3) lie at the opening of the eye at `centre`: its border."""
+    x, y = (rest - centre)[:, :2].T
+    own = lids & (np.abs(x) < 0.02)
+    column = np.rint(x / 0.001).astype(int)
+    rim = np.zeros(len(rest), bool)
+    for k in np.unique(column[own]):
+        for upper in (True, False):
+            here = own & (column == k) & ((y > _OPENING_Y) == upper)
+            if here.any():
+                away = np.abs(y[here] - _OPENING_Y)
+                rim[np.flatnonzero(here)[away < away.min() + 0.001]] = True
+    return np.flatnonzero(rim)
+
+
+def _on_lips(rest: Array) -> NDArray[np.bool_]:
+    """(P,) which points (P, 3) of the head at rest lie between an upper and a lower curve."""
+    wide, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
+    across = wide / 0.0255
+    upper = 1.5325 + 0.0105 * (1 - across**2) * (1 - 0.18 * np.exp(-((wide / 0.004) ** 2)))
+    lower = 1.5305 - 0.0115 * np.sqrt(np.clip(1 - across**2, 0, 1))
+    return np.asarray((across < 1) & (y < upper) & (y > lower) & (z > 0.10))
 
 
 @dataclass(frozen=True)
@@ -148,6 +177,11 @@ class Head:
         colour = np.where(rim[:, None], 0.5 * self.iris, colour)
         colour = np.where((away < self.pupil_radius)[:, None], (0.03, 0.03, 0.03), colour)
         return ball, colour.astype(np.float32)
+
+
+def ball_points() -> int:
+    """How many points an eyeball has; behind the head's own come the left eye's and the right eye's."""
+    return len(_ball())
 
 
 @cache
@@ -230,11 +264,7 @@ def _colours(shared: _Cloud, rng: np.random.Generator) -> Points:
     arch = height + rng.uniform(0.08, 0.2) * (0.012 - np.abs(wide - 0.036)) * 0.8
     brow = np.exp(-(((y - arch) / thick) ** 4)) * front * (wide > rng.uniform(0.009, 0.014)) * (wide < 0.055)
     colour += (rng.uniform(0.5, 0.95) * brow * rng.uniform(0.7, 1.0, len(x)))[:, None] * (hair * 0.8 - colour)
-    # Lips: red between an upper and a lower curve.
-    across = wide / 0.0255
-    upper = 1.5325 + 0.0105 * (1 - across**2) * (1 - 0.18 * np.exp(-((wide / 0.004) ** 2)))
-    lower = 1.5305 - 0.0115 * np.sqrt(np.clip(1 - across**2, 0, 1))
-    lips = (across < 1) & (y < upper) & (y > lower) & (z > 0.10)
+    lips = _on_lips(shared.rest)
     colour[lips] = colour[lips] * rng.uniform((0.5, 0.45, 0.75), (0.85, 0.8, 1.02))
     # In the mouth it is dark; teeth at the top in some.
     colour[shared.inside] = np.array([0.10, 0.10, 0.25]) * rng.uniform(0.4, 1.2)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from .heads import Head
+from .heads import Head, ball_points, cloud
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -80,30 +80,34 @@ def picture(
     seen = (places - _MIDDLE.astype(np.float32)) @ R.T
     seen[:, 2] += look.distance
     facing = normals @ R.T
-    front = (facing * seen).sum(1) < 0
-    seen, facing, colours = seen[front], facing[front], colours[front]
     side = int(SIZE * _SUPER)
     focal = look.face_px / 0.15 * (look.distance - 0.06) * _SUPER
     middle = (np.zeros(2) if shift is None else shift) * _SUPER + side / 2 - 0.5
-    x = np.rint(focal * seen[:, 0] / seen[:, 2] + middle[0]).astype(np.int32)
-    y = np.rint(focal * seen[:, 1] / seen[:, 2] + middle[1]).astype(np.int32)
-    keep = (x >= 0) & (x < side - 1) & (y >= 0) & (y < side - 1)
-    x, y, seen, facing, colours = x[keep], y[keep], seen[keep], facing[keep], colours[keep]
-    shade = look.ambient + (1.05 - look.ambient) * np.clip(facing @ look.light.astype(np.float32), 0, 1)
-    lit = np.clip(colours * (255 * look.gain) * shade[:, None], 0, 255).astype(np.uint8)
-    front = _in_front(x, y, seen[:, 2], side)
-    x, y, seen, lit = x[front], y[front], seen[front], lit[front]
-    # Far points first, near ones over them; 16-bit depths sort quickly.
     depth = seen[:, 2]
-    order = np.argsort(
-        (65535 * (1 - (depth - depth.min()) / max(float(np.ptp(depth)), 1e-6))).astype(np.uint16),
-        kind="stable",
-    )
+    x = np.rint(focal * seen[:, 0] / depth + middle[0]).astype(np.int32)
+    y = np.rint(focal * seen[:, 1] / depth + middle[1]).astype(np.int32)
+    front = (facing * seen).sum(1) < 0
+    front &= (x >= 0) & (x < side - 1) & (y >= 0) & (y < side - 1)
+    _hide_what_lies_inside(front, x, y, side)
+    # Shapes of other people may let an eyeball come through its lids.
+    balls = len(cloud().rest)
+    depth[balls : balls + 2 * ball_points()] += 0.0015
+    at = np.flatnonzero(front)
+    at = at[_in_front(x[at], y[at], depth[at], side)]
+    # Far points first, near ones over them; 16-bit depths sort quickly.
+    near = depth[at]
+    at = at[
+        np.argsort(
+            (65535 * (near.max() - near) / max(float(np.ptp(near)), 1e-6)).astype(np.uint16), kind="stable"
+        )
+    ]
+    shade = look.ambient + (1.05 - look.ambient) * np.clip(facing[at] @ look.light.astype(np.float32), 0, 1)
+    lit = np.clip(colours[at] * (255 * look.gain) * shade[:, None], 0, 255).astype(np.uint8)
     canvas = cv2.resize(look.backdrop, (side, side))
     drawn = np.zeros((side, side), np.uint8)
     # Each point covers four pixels, so that little shows through between them.
-    place = ((y * side + x)[order][:, None] + (0, 1, side, side + 1)).ravel()
-    canvas.reshape(-1, 3)[place] = np.repeat(lit[order], 4, axis=0)
+    place = ((y[at] * side + x[at])[:, None] + (0, 1, side, side + 1)).ravel()
+    canvas.reshape(-1, 3)[place] = np.repeat(lit, 4, axis=0)
     drawn.ravel()[place] = 1
     _close_holes(canvas, drawn)
     image = cv2.resize(canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
@@ -113,6 +117,27 @@ def picture(
         ".jpg", np.clip(soft, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, look.quality]
     )
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _hide_what_lies_inside(
+    front: NDArray[np.bool_], x: NDArray[np.int32], y: NDArray[np.int32], side: int
+) -> None:
+    """Let, in place, eyeballs be seen between their lids only, and the mouth's inside between the lips.
+
+    Points have gaps between them, through which what lies behind the skin would shine.
+    """
+    shared = cloud()
+    count, balls = len(shared.rest), ball_points()
+    parts = [(shared.lips, np.flatnonzero(shared.inside | shared.tongue))]
+    parts += [
+        (rim, np.arange(count + e * balls, count + (e + 1) * balls)) for e, rim in enumerate(shared.rims)
+    ]
+    for border, hidden in parts:
+        mask = np.zeros((side, side), np.uint8)
+        outline = cv2.convexHull(np.stack([x[border], y[border]], axis=1))
+        cv2.fillConvexPoly(mask, outline, 1)
+        hidden = hidden[front[hidden]]
+        front[hidden] = mask[y[hidden], x[hidden]] > 0
 
 
 def _in_front(
@@ -141,8 +166,6 @@ def _close_holes(canvas: Image, drawn: Image) -> None:
 
 def _glasses(head: Head, thick: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Points of two rims and a bridge before the eyes."""
-    from .heads import cloud
-
     centres = cloud().eye_centres + head.eye_shift
     angle = np.linspace(0, 2 * np.pi, 700)
     rings = [

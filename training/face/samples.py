@@ -26,7 +26,14 @@ Array = NDArray[np.float64]
 
 NEUTRAL, EXPRESSIONS = 3, 17
 _A_FILE = 2
-_MOUTH_OPEN = 0.35  # how often the jaw is open
+_MOUTH_OPEN = 0.4  # how often the jaw is open
+# Muscles that often move together (Ekman and Friesen's action units 6 and 12, 1 and 2, 1 and 5, 9 and
+# 10, 4 and 7, 6 and 7).
+_TOGETHER = (
+    ("mouthSmile", "cheekSquint"), ("browOuterUp", "eyeWide"), ("noseSneer", "mouthUpperUp"),
+    ("browDown", "eyeSquint"), ("cheekSquint", "mouthSmile"), ("cheekSquint", "eyeSquint"),
+    ("eyeWide", "browOuterUp"),
+)  # fmt: skip
 
 
 def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> Array:
@@ -41,15 +48,18 @@ def random_expression(names: tuple[str, ...], rng: np.random.Generator) -> Array
     def strength() -> float:
         return float(rng.choice([rng.uniform(0, 1), rng.beta(2, 2), 1.0], p=[0.5, 0.4, 0.1]))
 
-    for _ in range(rng.integers(1, 4)):
-        name = pairs[rng.integers(len(pairs))]
+    chosen = [pairs[k] for k in rng.integers(len(pairs), size=rng.integers(1, 5))]
+    with_them = [b for a, b in _TOGETHER if a in chosen and rng.random() < 0.5]
+    for name in dict.fromkeys(chosen + with_them):
         one = strength()
         both = rng.random() < 0.7
         other = float(np.clip(one + rng.normal(0, 0.1), 0, 1)) if both else 0.0
         sides = ("Left", "Right") if rng.random() < 0.5 else ("Right", "Left")
         value[index[name + sides[0]]], value[index[name + sides[1]]] = one, other
-    for _ in range(rng.integers(0, 2)):
+    for _ in range(rng.integers(0, 3)):
         value[index[single[rng.integers(len(single))]]] = strength()
+    if value[index["browOuterUpLeft"]] > 0 and rng.random() < 0.6:
+        value[index["browInnerUp"]] = np.clip(value[index["browOuterUpLeft"]] + rng.normal(0, 0.15), 0, 1)
     if rng.random() < _MOUTH_OPEN:
         value[index["jawOpen"]] = strength()
     value[index["mouthClose"]] = min(value[index["mouthClose"]], value[index["jawOpen"]])
