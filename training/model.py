@@ -219,7 +219,8 @@ class _JointGraph(nn.Module):
         one = torch.einsum("ij,jrc->irc", self.one_away, h)
         two = torch.einsum("ij,jrc->irc", self.two_away, h)
         h = h + functional.silu(h @ self.own + one @ self.near + two @ self.far)
-        turns = (h @ self.leave + self.neutral[:, None]).transpose(0, 1)
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            turns = (h.float() @ self.leave + self.neutral[:, None]).transpose(0, 1)
         return turns.reshape(batch, count, FRAMES_PER_TOKEN, JOINTS, 6)
 
 
@@ -259,12 +260,10 @@ class Lift(nn.Module):
         features = self.trunk(self.enter(tokens))
         if in_time:
             features = self._encoded(features)
-        features = features.float()
-        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-            frames = self._heads(features)
-            if in_time:
-                frames = self.calm(frames)
-            return frames.reshape(*features.shape[:2], FRAMES_PER_TOKEN * OUTPUTS)
+        frames = self._heads(features)
+        if in_time:
+            frames = self.calm(frames)
+        return frames.reshape(*features.shape[:2], FRAMES_PER_TOKEN * OUTPUTS)
 
     def _encoded(self, x: Tensor) -> Tensor:
         features: Tensor = self.whole(x)
@@ -282,12 +281,14 @@ class Lift(nn.Module):
     def _heads(self, features: Tensor) -> Tensor:
         """(B, N, width) to frames (B, 2 N, OUTPUTS)."""
         batch, count, _ = features.shape
-        places = self.place_head(features).view(batch, count, FRAMES_PER_TOKEN, JOINTS, 3) * self.not_pelvis
-        rest = self.rest_head(features).view(batch, count, FRAMES_PER_TOKEN, -1)
+        exact = features.float()
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            places = self.place_head(exact).view(batch, count, FRAMES_PER_TOKEN, JOINTS, 3) * self.not_pelvis
+            rest = self.rest_head(exact).view(batch, count, FRAMES_PER_TOKEN, -1)
+            up = self.up_head(exact).view(batch, count, FRAMES_PER_TOKEN, 3)
         turns = self.graph(features, places)
         spreads = rest[..., : 2 * JOINTS].clamp(-6.0, 1.0) - 3.0
         root, root_spread, contacts = rest[..., 2 * JOINTS :].split((3, 1, 4), dim=-1)
-        up = self.up_head(features).view(batch, count, FRAMES_PER_TOKEN, 3)
         root_spread = root_spread.clamp(-4.0, 3.0) - 3.0
         out = torch.cat(
             [places.flatten(3), spreads, turns.flatten(3), root, root_spread, contacts, up], dim=-1

@@ -51,7 +51,7 @@ _FLEXION: Final = {
 # Recorded knees and elbows hardly ever straighten: in CMU's takes people stand with knees bent by 20 to
 # 30 degrees, where people who stand have 0 to 5. Joint, axis, sign of flexion, radians at most.
 _STRAIGHTENED: Final = (
-    ("left", "knee", 0, 1.0, 0.5), ("right", "knee", 0, 1.0, 0.5),
+    ("left", "knee", 0, 1.0, 0.55), ("right", "knee", 0, 1.0, 0.55),
     ("left", "elbow", 1, -1.0, 0.3), ("right", "elbow", 1, 1.0, 0.3),
 )  # fmt: skip
 _SWAY_FRAMES: Final = 32  # knots of a smooth offset lie so far apart
@@ -67,7 +67,7 @@ class Variety:
     mixed_halves: float = 0.3
     offsets: float = 0.6
     tempo: float = 0.3
-    straightened: float = 0.6
+    straightened: float = 0.7
     focal_error: float = 0.05  # sd of the log of the focal length that is believed
     cut_off: float = 0.12  # a desk or a wall hides all on one side of a line
     level_cameras: float = 0.55  # near eye height; the others anywhere from -60 to 60 degrees

@@ -172,7 +172,15 @@ def test_training_lowers_the_error_is_killed_and_goes_on(tmp_path: Path) -> None
     motion(frames=200).save(folder / "train_00.npz")
     motion(frames=120).save(folder / "heldout.npz")
     sizes = [f"{name}={value}" for name, value in SMALL.to_dict().items() if not isinstance(value, bool)]
-    quick = ["batch=256", "long=32", "warm_up=5", "save_every_s=1", "average=0.9", "log_every=5"]
+    quick = [
+        "batch=256",
+        "window_batch=256",
+        "long=32",
+        "warm_up=5",
+        "save_every_s=1",
+        "average=0.9",
+        "log_every=5",
+    ]
     out = tmp_path / "run"
 
     def start(minutes: float) -> subprocess.Popen[str]:
