@@ -187,7 +187,7 @@ def _people(options: dict[str, Any], send: Callable[[dict[str, Any]], None], con
 
 
 def _pins(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control: Control) -> None:
-    from . import pins as job
+    from . import pinned_take as job
     from .errors import Cancelled
 
     def check() -> None:
