@@ -11,7 +11,7 @@ whole take is known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..wholebody import FACE
 from .appearance import appearance, blend, distance
 from .backend import Arrays, Image, LandmarkBackend, PersonLandmarks
 from .motion import Motion, apart, place, torsos_apart
-from .shared_parts import settle
+from .shared_parts import PARTS, Familiar, familiar, settle
 
 # All distances are in units of the person's own size in the picture.
 DETECT_EVERY = 15  # frames between two looks for somebody new
@@ -58,6 +58,7 @@ class _Track:
     whole: bool = True  # its body was seen, not hands alone
     seen: int = 0  # frames in which it was
     missed: int = 0  # frames since it was last
+    familiar: Familiar = field(default_factory=lambda: np.ones(len(PARTS), np.float32))
 
     @property
     def lost(self) -> bool:
@@ -100,9 +101,9 @@ class PeopleTracker:
         self._steps += 1
 
         # Newcomers may be a second look at somebody known, and must not rob them.
-        proven = {track.number for track in tracks if track.seen >= ESTABLISHED}
+        proven = {track.number: track for track in tracks if track.seen >= ESTABLISHED}
         lost = settle(
-            [seen[number].landmarks for number in sorted(proven & seen.keys())],
+            [(seen[number].landmarks, proven[number].familiar) for number in sorted(proven.keys() & seen)],
             [seen[number].landmarks for number in sorted(seen.keys() - proven)],
         )
         for number, owner in list(seen.items()):
@@ -234,6 +235,7 @@ class PeopleTracker:
             "seen": np.array([track.seen for track in self._tracks], np.int64),
             "missed": np.array([track.missed for track in self._tracks], np.int64),
             "whole": np.array([track.whole for track in self._tracks], np.bool_),
+            "familiar": np.array([track.familiar for track in self._tracks], np.float32),
         }
         for i, track in enumerate(self._tracks):
             arrays[f"{i}.motion"] = track.motion.pack()
@@ -247,9 +249,10 @@ class PeopleTracker:
         self._steps, self._next_number = (int(value) for value in arrays["counters"])
         self._tracks = []
         known = np.ones(len(arrays["numbers"]), np.bool_)  # older takes do not say: there were bodies only
+        at_first = np.ones((len(known), len(PARTS)), np.float32)
         columns = (arrays["numbers"], arrays.get("whole", known), arrays["seen"], arrays["missed"])
-        counts = zip(*columns, strict=True)
-        for i, (number, whole, seen, missed) in enumerate(counts):
+        counts = zip(*columns, arrays.get("familiar", at_first), strict=True)
+        for i, (number, whole, seen, missed, parts) in enumerate(counts):
             prefix = f"{i}.state."
             packed = {name[len(prefix) :]: v for name, v in arrays.items() if name.startswith(prefix)}
             self._tracks.append(
@@ -261,6 +264,7 @@ class PeopleTracker:
                     bool(whole),
                     int(seen),
                     int(missed),
+                    np.asarray(parts, np.float32),
                 )
             )
 
@@ -305,4 +309,5 @@ def _update(track: _Track, sighting: _Sighting, time_s: float, *, alone: bool) -
         blend(track.appearance, sighting.appearance, share=0.1) if alone else track.appearance,
         _whole(sighting),
         track.seen + 1,
+        familiar=familiar(track.familiar, landmarks),
     )
