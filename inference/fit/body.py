@@ -51,7 +51,7 @@ class BodyOptions:
     """Standard deviations of the evidence; smaller means trusted more."""
 
     point_sigma: float = 0.007  # 2D points, as a share of the person's upright size in the picture
-    facing_sigma: tuple[float, float, float] = (0.15, 0.25, 0.25)  # head, hands, radians
+    facing_sigma: tuple[float, float, float] = (0.05, 0.25, 0.25)  # head, hands, radians
     slide_sigma: float = 0.0015  # metres per frame at 30 frames/s that a standing foot may seem to slide
     robust: float = 3.0  # residuals beyond this many sigmas count less and less
     smoothness: float = 1.0  # multiplies the cost of acceleration

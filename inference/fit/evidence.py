@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .. import wholebody
 from ..camera import rotation_to_ray
 from ..skeleton import BODY_JOINT_COUNT
+from .face import FaceFit
 from .hands import hand_frame
 from .model_points import FOOT_KEYPOINTS, POINTS
 
@@ -30,6 +31,7 @@ _DETECTOR_SIGMA = 0.08  # metres: how far the landmark graphs' own 3D points are
 _GLIDING_SPEED = 0.3  # metres a second from which on a foot surely does not stand still
 _WRISTS = ((9, wholebody.LEFT_HAND.start), (10, wholebody.RIGHT_HAND.start))
 _FACE_EYES = (wholebody.FACE.start + 36, wholebody.FACE.start + 45)  # outer corners, right and left
+_ROUGH = 0.1  # what such a turn is worth: the chin goes where the jaw goes
 _FACE_UP = (wholebody.FACE.start + 8, wholebody.FACE.start + 27)  # chin, bridge of the nose
 
 
@@ -56,8 +58,13 @@ class Evidence:
     camera: Array | None = None
 
 
-def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Array) -> Evidence:
-    """Evidence from keypoints (T, 133, 3) pixels + certainty, and points3d (T, 133, 3) metres."""
+def gather(
+    *, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Array, face: FaceFit | None = None
+) -> Evidence:
+    """Evidence from keypoints (T, 133, 3) pixels + certainty, and points3d (T, 133, 3) metres.
+
+    face: what the head's turn is taken from, if it is known; else from four of the face's points.
+    """
     focal = np.array([camera_K[0, 0], camera_K[1, 1]])
     centre = camera_K[:2, 2]
     normalised = (keypoints[..., :2].astype(np.float64) - centre) / focal
@@ -86,7 +93,7 @@ def gather(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Arra
     facing_weight = np.zeros((len(time_s), 3))
     for part, (rotations, weight) in enumerate(
         (
-            _face_rotation(points3d, certainty),
+            (face.facing, face.facing_weight) if face else _face_rotation(points3d, certainty),
             hand_frame(points3d[:, wholebody.LEFT_HAND], certainty[:, wholebody.LEFT_HAND], left=True),
             hand_frame(points3d[:, wholebody.RIGHT_HAND], certainty[:, wholebody.RIGHT_HAND], left=False),
         )
@@ -173,7 +180,7 @@ def _face_rotation(points3d: Array, certainty: Array) -> tuple[Array, Array]:
     right_eye, left_eye = (points3d[:, i] for i in _FACE_EYES)
     chin, bridge = (points3d[:, i] for i in _FACE_UP)
     rotations = _frame_from(left_eye - right_eye, bridge - chin)
-    return _where_known(rotations, certainty[:, [*_FACE_EYES, *_FACE_UP]].min(axis=1))
+    return _where_known(rotations, _ROUGH * certainty[:, [*_FACE_EYES, *_FACE_UP]].min(axis=1))
 
 
 def _where_known(rotations: Array, weight: Array) -> tuple[Array, Array]:

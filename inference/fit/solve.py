@@ -83,7 +83,10 @@ def solve(
     raise (Cancelled) to stop.
     """
     count = len(time_s)
-    evidence = gather(time_s=time_s, keypoints=keypoints, points3d=points3d, camera_K=camera_K)
+    looks = None
+    if face is not None and np.isfinite(face).any():
+        looks = fit_face(time_s=time_s, face=face, keypoints=keypoints, read=expression)
+    evidence = gather(time_s=time_s, keypoints=keypoints, points3d=points3d, camera_K=camera_K, face=looks)
     lifted = lift(time_s=time_s, keypoints=keypoints, camera_K=camera_K, check=check)
     log_scale = initial.proportions(lifted, height_m=options.height_m)
     evidence = with_lift(evidence, lifted, log_scale, options.trust)
@@ -127,10 +130,9 @@ def solve(
     sigma = np.zeros((count, JOINT_COUNT))
     sigma[:, :BODY_JOINT_COUNT] = np.minimum(joint_sigma(lifted, evidence, log_scale), _LARGEST_SIGMA)
     arkit = np.full((count, 52), np.nan)
-    if face is None or not np.isfinite(face).any():
+    if looks is None:
         poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
     else:
-        looks = fit_face(time_s=time_s, face=face, keypoints=keypoints, read=expression)
         arkit, poses[:, INDEX["jaw"]] = looks.arkit, looks.jaw
         poses[:, [INDEX["left_eye_smplhf"], INDEX["right_eye_smplhf"]]] = looks.eyes
     for joint in (22, 23, 24):

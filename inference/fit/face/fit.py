@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kinematics import matrix_from_axis_angle
 from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
 from ..smooth import smooth
 from . import bones
@@ -46,6 +47,8 @@ _STRENGTH = {
     "browDown": 1.2, "brow": 1.6, "eyeLook": 1.4, "eyeSquint": 1.6, "eyeWide": 1.5, "eyeBlink": 1.0,
     "jaw": 1.3, "mouthSmile": 1.8, "mouthFrown": 0.8, "mouth": 1.5, "nose": 1.6, "cheek": 1.5, "tongue": 1.0,
 }  # fmt: skip
+# The face graph nods by so much, radians, when the jaw opens (on rendered heads, which did not).
+_NOD_OF_JAW = 0.11
 _LIDS = np.array([name.startswith("eyeBlink") for name in NAMES])
 
 
@@ -56,6 +59,8 @@ class FaceFit:
     arkit: Array  # (T, 52) 0 to 1, in the order of the free body; NaN where it is not known
     jaw: Array  # (T, 3); at rest where nothing is known
     eyes: Array  # (T, 2, 3) left and right; straight ahead where nothing is known
+    facing: Array  # (T, 3, 3) camera from head, of a camera that looks at the face; identity if unknown
+    facing_weight: Array  # (T,) 0 to 1
 
 
 @cache
@@ -97,7 +102,20 @@ def fit_face(
     smoothed = _smoothed(time_s, values, weight)
     known = _known(time_s, weight > _KNOWN)
     arkit = np.where(known, np.clip(smoothed, 0.0, 1.0), np.nan)
-    return FaceFit(arkit=arkit, jaw=bones.jaw(smoothed), eyes=bones.eyes(smoothed))
+    jaw_open = np.where(worth.whole > 0.0, smoothed[:, NAMES.index("jawOpen")], 0.0)
+    return FaceFit(
+        arkit=arkit,
+        jaw=bones.jaw(smoothed),
+        eyes=bones.eyes(smoothed),
+        facing=_facing(aligned.turn, jaw_open),
+        facing_weight=worth.turn,
+    )
+
+
+def _facing(turn: Array, jaw_open: Array) -> Array:
+    """Camera from head (T, 3, 3) from camera from reference and how far the jaw is open (T,)."""
+    nod = matrix_from_axis_angle(jaw_open[:, None] * np.array([-_NOD_OF_JAW, 0.0, 0.0]))
+    return np.asarray(turn @ np.diag([1.0, -1.0, -1.0]) @ nod)
 
 
 def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array) -> Array:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ Floats = NDArray[np.floating[Any]]
 _LEAST_PX, _ENOUGH_PX = 16.0, 60.0  # between the outer ends of the face: nothing is known, all that is to be
 _PRESENT, _SURE = 0.05, 0.4  # certainty
 _TURNED, _PROFILE = np.radians(35.0), np.radians(62.0)  # from where it is worth less, and nothing
+_SIDEWAYS, _SIDEWAYS_LEFT = np.radians(80.0), 0.1  # the same of the head's turn: it is never worth nothing
 _FAR_EYE = np.radians(42.0)  # from here the nose hides much of the eye on the far side
 _COVERED = 0.02  # what is left of a region's weight behind a hand
 _HAND_SURE = 0.4
@@ -44,10 +45,15 @@ _OF_REGION = {region: np.array([_region(name) == region for name in NAMES]) for 
 class Seen:
     whole: Array  # (T,) 0 to 1: what the face is worth; 0: nothing is known of it
     part: Array  # (T, 52) the same of what each coefficient is read from
+    turn: Array  # (T,) 0 to 1: what the head's own turn is worth, which is seen in profile as well
 
     def only(self, frames: NDArray[np.bool_]) -> Seen:
         """The same, with nothing known in other frames (T,)."""
-        return Seen(np.where(frames, self.whole, 0.0), np.where(frames[:, None], self.part, 0.0))
+        return replace(
+            self,
+            whole=np.where(frames, self.whole, 0.0),
+            part=np.where(frames[:, None], self.part, 0.0),
+        )
 
 
 def seen(keypoints: Floats, turn: Array, known: NDArray[np.bool_]) -> Seen:
@@ -58,6 +64,8 @@ def seen(keypoints: Floats, turn: Array, known: NDArray[np.bool_]) -> Seen:
     yaw = np.arctan2(turn[:, 0, 2], turn[:, 2, 2])
     ramp = np.clip((certainty - _PRESENT) / (_SURE - _PRESENT), 0.0, 1.0)
     ramp = ramp * np.clip((size - _LEAST_PX) / (_ENOUGH_PX - _LEAST_PX), 0.0, 1.0)
+    sure = np.where(known, ramp, 0.0)
+    facing = sure * np.clip((_SIDEWAYS - np.abs(yaw)) / (_SIDEWAYS - _TURNED), _SIDEWAYS_LEFT, 1.0)
     ramp = ramp * np.clip((_PROFILE - np.abs(yaw)) / (_PROFILE - _TURNED), 0.0, 1.0)
     whole = np.where(known, ramp, 0.0)
     part = np.tile(whole[:, None], (1, len(NAMES)))
@@ -66,7 +74,7 @@ def seen(keypoints: Floats, turn: Array, known: NDArray[np.bool_]) -> Seen:
         part[far[:, None] & _OF_REGION[region]] = 0.0
     for region, points in _REGIONS.items():
         part[_covered(keypoints, face[:, list(points)])[:, None] & _OF_REGION[region]] *= _COVERED
-    return Seen(whole, part)
+    return Seen(whole, part, facing)
 
 
 def _covered(keypoints: Floats, region: Array) -> NDArray[np.bool_]:
