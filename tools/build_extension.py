@@ -31,6 +31,7 @@ LEFT_OUT = ("__pycache__", ".*", "*.part")
 FILES = ("__init__.py", "blender_manifest.toml", "LICENSE", "README.md", "CHANGELOG.md")
 
 PYTHONS = ("3.11", "3.13")  # Blender 4.2 to 5.0, and 5.1 and later (and Debian's 4.3)
+DEBIAN_SID = "3.14"  # its Blender 5.2 is tried in a window, and needs wheels of its own
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="build_extension", description=__doc__.split("\n")[0])
     names = [platform.name for platform in PLATFORMS]
     parser.add_argument("--platform", action="append", choices=names, help="only this one (may be repeated)")
-    parser.add_argument("--python", action="append", choices=PYTHONS, help="only this version's wheels")
+    parser.add_argument(
+        "--python", action="append", choices=(*PYTHONS, DEBIAN_SID), help="only this version's wheels"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where the zips go (dist)")
     options = parser.parse_args(arguments)
     platforms = [p for p in PLATFORMS if p.name in (options.platform or names)]
