@@ -14,6 +14,7 @@ from ...inference.body import FreeBody
 from ...inference.fit.face import FaceFit, fit_face
 from ...inference.landmarks.face import FaceNetworks
 from ...inference.raster import Surface, draw
+from ...training.face.heads import on_lips
 from .face_clips import FaceClip, clip
 
 Array = NDArray[np.float64]
@@ -128,8 +129,7 @@ def head_picture(arkit: Array, side: int) -> NDArray[np.uint8]:
         rest = body.vertices[eye] - body.vertices[eye].mean(axis=0)
         colours[eye] = 235.0
         colours[np.flatnonzero(eye)[rest[:, 2] > 0.0135]] = (90.0, 60.0, 30.0)
-    x, y, z = body.vertices.T
-    lips = (np.abs(x) < 0.0255) & (np.abs(y - 1.532) < 0.0105 * (1.05 - (x / 0.0255) ** 2)) & (z > 0.11)
+    lips = on_lips(body.vertices)
     colours[lips] = (110.0, 110.0, 200.0)
     surface = Surface(
         camera.astype(np.float32), body.faces[face[body.faces].all(axis=1)], colours.astype(np.float32)

@@ -106,7 +106,7 @@ def cloud() -> _Cloud:
             delta = body.face_deltas[body.face_names.index(f"eyeLook{look}{side}")][rows_of]
             turn, _ = Rotation.align_vectors(v[members] + delta - centres[e], v[members] - centres[e])
             looks[e, k] = turn.as_rotvec()
-    lips = np.flatnonzero(_on_lips(rest))
+    lips = np.flatnonzero(on_lips(rest))
     rims = tuple(_rim(rest, lids, c) for c in centres)
     return _Cloud(v, faces, samples, rest, lids, inside, tongue, lips, rims, centres, radius, looks)
 
@@ -126,12 +126,15 @@ def _rim(rest: Array, lids: NDArray[np.bool_], centre: Array) -> NDArray[np.int6
     return np.flatnonzero(rim)
 
 
-def _on_lips(rest: Array) -> NDArray[np.bool_]:
-    """(P,) which points (P, 3) of the head at rest lie between an upper and a lower curve."""
+def on_lips(rest: Array) -> NDArray[np.bool_]:
+    """(P,) which points (P, 3) of the free body at rest lie between the curves that end its lips.
+
+    They meet at 1.5257 m, and have a bow above.
+    """
     wide, y, z = np.abs(rest[:, 0]), rest[:, 1], rest[:, 2]
     across = wide / 0.0255
-    upper = 1.5325 + 0.0105 * (1 - across**2) * (1 - 0.18 * np.exp(-((wide / 0.004) ** 2)))
-    lower = 1.5305 - 0.0115 * np.sqrt(np.clip(1 - across**2, 0, 1))
+    upper = 1.5275 + 0.0135 * (1 - across**2) * (1 - 0.18 * np.exp(-((wide / 0.004) ** 2)))
+    lower = 1.5245 - 0.0105 * np.sqrt(np.clip(1 - across**2, 0, 1))
     return np.asarray((across < 1) & (y < upper) & (y > lower) & (z > 0.10))
 
 
@@ -264,7 +267,7 @@ def _colours(shared: _Cloud, rng: np.random.Generator) -> Points:
     arch = height + rng.uniform(0.08, 0.2) * (0.012 - np.abs(wide - 0.036)) * 0.8
     brow = np.exp(-(((y - arch) / thick) ** 4)) * front * (wide > rng.uniform(0.009, 0.014)) * (wide < 0.055)
     colour += (rng.uniform(0.5, 0.95) * brow * rng.uniform(0.7, 1.0, len(x)))[:, None] * (hair * 0.8 - colour)
-    lips = _on_lips(shared.rest)
+    lips = on_lips(shared.rest)
     colour[lips] = colour[lips] * rng.uniform((0.5, 0.45, 0.75), (0.85, 0.8, 1.02))
     # In the mouth it is dark; teeth at the top in some.
     colour[shared.inside] = np.array([0.10, 0.10, 0.25]) * rng.uniform(0.4, 1.2)
