@@ -109,7 +109,8 @@ class RotocapCleanStep(bpy.types.PropertyGroup):
     )  # fmt: skip
     # The file in the take's folder that a range was captured to again.
     file: bpy.props.StringProperty(options={"HIDDEN"})
-    said: bpy.props.StringProperty(options={"HIDDEN"})  # what it did, for the list
+    said: bpy.props.StringProperty(options={"HIDDEN"})  # what it did, when it was applied last
+    most: bpy.props.IntProperty(options={"HIDDEN"})  # and the scene's frame in which it did most
 
 
 class RotocapPin(bpy.types.PropertyGroup):
@@ -128,7 +129,7 @@ class RotocapCorrections(bpy.types.PropertyGroup):
         name="Clean-up", description="Play the motion with the clean-up's steps", default=True
     )
     contacts_on: bpy.props.BoolProperty(
-        name="Contacts", description="Hold the feet where the lanes of contacts say", default=True
+        name="Contacts", description="Hold feet and hands where the lanes of contacts say", default=True
     )
     pins_on: bpy.props.BoolProperty(
         name="Points", description="Use the points that you put right in the picture", default=True

@@ -12,7 +12,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..inference.errors import RotocapError
-from . import contact_lanes, correct_apply, corrections
+from . import contact_lanes, contact_window, correct_target, corrections, own_keys
 
 _DELAY_S = 0.03
 
@@ -50,7 +50,7 @@ def follow(scene: bpy.types.Scene) -> int:
     try:
         for entry in stale_entries(scene):
             try:
-                count += correct_apply.follow_lanes(scene, entry)
+                count += contact_window.follow_lanes(scene, entry)
                 _problem = ""
                 entry.armature.update_tag(refresh={"OBJECT", "DATA", "TIME"})
             except RotocapError as error:
@@ -84,7 +84,7 @@ def _later() -> None:
 def _forget(_: object) -> None:
     global _problem
     _problem = ""
-    corrections.forget()
+    _let_go()
 
 
 def enable() -> None:
@@ -104,4 +104,10 @@ def disable() -> None:
             handlers.remove(function)
     if bpy.app.timers.is_registered(_later):
         bpy.app.timers.unregister(_later)
-    corrections.forget()
+    _let_go()
+
+
+def _let_go() -> None:
+    """Keep nothing of a file that is closed."""
+    for kept in (corrections, correct_target, own_keys):
+        kept.forget()

@@ -112,6 +112,7 @@ def cleaned(scene: bpy.types.Scene, entry: RotocapPerformance) -> SmplxSequence:
     after, changes = _cleaned[key]
     for step, change in zip(steps, changes, strict=True):
         step.said = change.line() if change is not None else ""
+        step.most = _scene_frame(scene, sequence, change.frame) if change is not None else 0
     return after
 
 
@@ -187,6 +188,12 @@ def video_frame(scene: bpy.types.Scene, sequence: SmplxSequence, frame: float) -
             f"frame {frame:g}: the person is not in the picture here; go to a frame of theirs"
         )
     return row
+
+
+def _scene_frame(scene: bpy.types.Scene, sequence: SmplxSequence, frame: int) -> int:
+    """The scene's frame that shows a video frame of a sequence."""
+    row = min(int(np.searchsorted(sequence.frame, frame)), len(sequence) - 1)
+    return round(float(sequence.time_s[row]) * scene_fps(scene) + FIRST_FRAME)
 
 
 def timeline(scene: bpy.types.Scene, sequence: SmplxSequence) -> Timeline:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import bpy
 import numpy as np
 
-from ..correct.lanes import Span, sampled
+from ..correct.lanes import HAND_LANES, Lanes, has_feet, has_hands, sampled
 from ..inference.errors import RigError
 from ..inference.sequence import SmplxSequence
 from ..inference.skeleton import BODY_JOINT_COUNT, JOINT_NAMES
@@ -25,10 +24,9 @@ from . import keys, tracks
 from .blender_versions import Channels
 from .rig_reader import read_rig
 
-Lanes = Mapping[str, Sequence[Span]]
-
 # The animator's word: what stands stands, however short and wherever it is.
 AS_SAID = ContactOptions(shortest_s=0.0, join_s=0.0, drift=np.inf, settled=np.inf)
+NOTHING_HELD = ContactOptions(feet=False)
 
 
 def write_motion(
@@ -43,7 +41,7 @@ def write_motion(
     """Keys of the whole take on a new Action and NLA track. Returns what the animator should know.
 
     source: an earlier result from it is replaced, see `tracks.play`. lanes: when which point of a
-    foot is held on the floor; None: nothing is held.
+    foot, or which hand, is held; None: nothing is held.
 
     The capture keeps its place in the scene's world, whichever way the object is turned;
     only the length of the rig's legs scales the path that it travels.
@@ -53,13 +51,27 @@ def write_motion(
     motion = Motion.from_sequence(sequence, timeline, fps=render.fps / render.fps_base)
     solved = solve(motion, rig, joint_map(rig))
     if lanes is not None:
-        motion = replace(motion, contact=sampled(lanes, motion.frames))
-        solved = ground(solved, motion, AS_SAID).solved
+        motion, options = as_said(motion, lanes, NOTHING_HELD)
+        solved = ground(solved, motion, options).solved
     channels = Channels(name, armature)
     keys.write_bones(
         channels, every_frame(solved.channels()), frames=timeline.frames, spans=timeline.spans
     )  # fmt: skip
     return tracks.play(armature, channels, track=name, source=source)
+
+
+def as_said(motion: Motion, lanes: Lanes, otherwise: ContactOptions) -> tuple[Motion, ContactOptions]:
+    """The motion with the contacts that lanes say, and how they are held.
+
+    otherwise: how feet are held if no lane says when they stand, and whether hands are looked at.
+    """
+    options = otherwise
+    if has_feet(lanes):
+        motion = replace(motion, contact=sampled(lanes, motion.frames))
+        options = replace(AS_SAID, hands=otherwise.hands)
+    if has_hands(lanes):
+        motion = replace(motion, hand_contact=sampled(lanes, motion.frames, HAND_LANES))
+    return motion, options
 
 
 def joint_map(rig: Rig) -> BoneMap:

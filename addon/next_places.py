@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..correct.lanes import LANES
+from ..correct.lanes import FOOT_LANES, has_feet
 from ..inference.errors import RigError, TakeError
 from . import captured, contact_lanes, corrections, doubt
 from .captured import Captured
@@ -29,7 +29,7 @@ _SHORT_S = 0.1  # a foot that stands for less has no time to slide
 _SAMPLES = 6  # frames of a contact that are looked at
 _PATIENCE_S = 2.0  # the search ends then, and goes on with the next press
 
-# The foot points of a take's contacts, in the order of LANES; the SMPL-X bone and the role of a bone
+# The foot points of a take's contacts, in the order of FOOT_LANES; the SMPL-X bone and the role of a bone
 # map that carries each.
 _POINTS = (
     ("left heel", "left_ankle", "left_foot"),
@@ -108,10 +108,10 @@ def _contacts(
         raise RigError(f"{armature.name}: no bones are known as its feet; press Find under Character, Bones")
     data, fps = _data(entry), scene_fps(scene)
     lanes = contact_lanes.read(armature) if entry.corrections.contacts_on else None
-    if lanes is not None:
+    if lanes is not None and has_feet(lanes):
         return [
             (math.ceil(max(start, entry.first)), math.ceil(min(end, entry.last + 1)) - 1, name, bones[name])
-            for lane, (name, _, _) in zip(LANES, _POINTS, strict=True)
+            for lane, (name, _, _) in zip(FOOT_LANES, _POINTS, strict=True)
             for start, end in lanes.get(lane, ())
             if name in bones and end - start >= _SHORT_S * fps
         ]

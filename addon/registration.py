@@ -29,6 +29,7 @@ from ..operators.correct_clean import (
     ROTOCAP_OT_step_frame,
 )
 from ..operators.correct_contacts import (
+    ROTOCAP_OT_hold_hand,
     ROTOCAP_OT_make_lanes,
     ROTOCAP_OT_put_down,
     ROTOCAP_OT_remove_lanes,
@@ -187,6 +188,7 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_make_lanes,
     ROTOCAP_OT_remove_lanes,
     ROTOCAP_OT_put_down,
+    ROTOCAP_OT_hold_hand,
     ROTOCAP_OT_drag_point,
     ROTOCAP_OT_remove_point,
     ROTOCAP_OT_capture_again,

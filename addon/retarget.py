@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import bpy
 import numpy as np
 
-from ..correct.lanes import sampled
 from ..inference.sequence import SmplxSequence
 from ..retarget.bone_map import IK_STRETCH, BoneMap, Setting
 from ..retarget.certificate import Certificate
@@ -31,7 +30,7 @@ from ..retarget.solve import RetargetOptions, solve
 from ..retarget.timeline import Timeline
 from . import keys, rig_map, rig_ready, tracks
 from .blender_versions import Channels
-from .motion import Lanes
+from .motion import NOTHING_HELD, Lanes, as_said
 from .rig_follow import with_followed
 from .rig_reader import read_rig
 from .scene_from_take import scene_fps, timeline_of
@@ -46,7 +45,7 @@ class RetargetSettings:
     limbs: Literal["fk", "ik"] = "fk"
     reduce: tuple[float, float] | None = None  # degrees and millimetres; None: a key at every frame
     subframes: bool = False  # keys at the capture's own times
-    lanes: Lanes | None = None  # where the animator says when feet stand; None: as captured
+    lanes: Lanes | None = None  # where the animator says when feet stand and hands rest; None: as captured
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +102,11 @@ def retarget(
     rig = with_followed(armature, rig, bone_map, ik=settings.limbs == "ik")
     timeline = timeline_of(scene, sequence, subframes=settings.subframes)
     motion = Motion.from_sequence(sequence, timeline, fps=scene_fps(scene))
+    contacts = settings.contacts
     if settings.lanes is not None:
-        motion = replace(motion, contact=sampled(settings.lanes, motion.frames))
+        motion, contacts = as_said(motion, settings.lanes, contacts or NOTHING_HELD)
     transferred = solve(motion, rig, bone_map, settings.transfer)
-    grounded = ground(transferred, motion, settings.contacts) if settings.contacts is not None else None
+    grounded = ground(transferred, motion, contacts) if contacts is not None else None
     end = grounded.solved if grounded is not None else transferred
     controls = on_controls(end) if settings.limbs == "ik" else None
     given: Sequence[Channel] = end.channels() if controls is None else controls.channels

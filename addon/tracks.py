@@ -8,18 +8,13 @@ blending stay; one whose keys the animator has changed is kept, muted, and never
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping
-
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
 from ..inference.errors import RigError
-from .blender_versions import SLOTS, Channels, active_slot, curves_of, set_strip_slot
+from . import own_keys
+from .blender_versions import SLOTS, Channels, active_slot, set_strip_slot
 
 _SOURCE = "rotocap_source"  # custom property of an Action: what it was made from
-_SUMS = "rotocap_keys"  # and a checksum of each of its curves as we wrote it
 _EDITS = "rotocap_edits"  # custom property of the Action that holds the animator's edits
 
 
@@ -34,12 +29,12 @@ def play(owner: bpy.types.ID, channels: Channels, *, track: str, source: str = "
     animation = owner.animation_data or owner.animation_data_create()
     if source:
         channels.action[_SOURCE] = source
-        channels.action[_SUMS] = checksums(channels.action)
+        own_keys.stamp(channels.action)
     notes, below = [], None
     earlier = _earlier(animation, source)
     if earlier is not None:
         below, strip = earlier
-        if untouched(strip.action):
+        if own_keys.untouched(strip.action):
             _swap(strip, channels)
             return notes
         below.mute = True
@@ -120,7 +115,7 @@ def take_off(owner: bpy.types.ID, source: str) -> None:
     """Take away what plays a result of ours from this source; keys that the animator changed stay."""
     animation = owner.animation_data
     earlier = _earlier(animation, source) if animation is not None else None
-    if earlier is None or not untouched(earlier[1].action):
+    if earlier is None or not own_keys.untouched(earlier[1].action):
         return
     track, strip = earlier
     action = strip.action
@@ -154,57 +149,6 @@ def strip_of(animation: bpy.types.AnimData | None, source: str) -> bpy.types.Nla
     """The strip that plays a result of ours from this source."""
     earlier = _earlier(animation, source) if animation is not None else None
     return earlier[1] if earlier is not None else None
-
-
-def untouched(action: bpy.types.Action) -> bool:
-    """Whether an Action of ours still has the keys that we gave it."""
-    return _SUMS in action and list(action[_SUMS]) == checksums(action)
-
-
-def is_ours(action: bpy.types.Action, place: int, total: int) -> bool:
-    """Whether the curve at this place in `curves_of`, of this checksum, has the keys that we gave it."""
-    known = action.get(_SUMS)
-    return known is not None and place < len(known) and known[place] == total
-
-
-def restamp(action: bpy.types.Action, totals: Mapping[int, int]) -> None:
-    """Say that curves, by their places in `curves_of`, have keys of ours, with these checksums."""
-    known = list(action[_SUMS])
-    for place, total in totals.items():
-        known[place] = total
-    action[_SUMS] = known
-
-
-def checksums(action: bpy.types.Action) -> list[int]:
-    """One number a curve: `checksum`."""
-    return [checksum(curve) for curve in curves_of(action)]
-
-
-def checksum(curve: bpy.types.FCurve, pairs: NDArray[np.float32] | None = None) -> int:
-    """Of a curve's keys: place, value, handles and interpolation, and of what it animates. 31 bits.
-
-    pairs (N, 2): the keys' places and values, if they have been read already.
-    """
-    points = curve.keyframe_points
-    total = zlib.crc32(f"{curve.data_path}[{curve.array_index}]{curve.mute}".encode())
-    if pairs is None:
-        pairs = places_and_values(curve)
-    total = zlib.crc32(np.ascontiguousarray(pairs), total)
-    kinds = np.empty(len(points), np.int32)
-    points.foreach_get("interpolation", kinds)
-    total = zlib.crc32(kinds, total)
-    handles = np.empty(2 * len(points), np.float32)
-    for side in ("handle_left", "handle_right") if (kinds > 1).any() else ():
-        points.foreach_get(side, handles)
-        total = zlib.crc32(handles, total)
-    return total & 0x7FFFFFFF  # a custom property's integers have a sign
-
-
-def places_and_values(curve: bpy.types.FCurve) -> NDArray[np.float32]:
-    """(N, 2) of a curve's keys."""
-    out = np.empty((len(curve.keyframe_points), 2), np.float32)
-    curve.keyframe_points.foreach_get("co", out.ravel())
-    return out
 
 
 def _earlier(
@@ -241,7 +185,7 @@ def _swap(strip: bpy.types.NlaStrip, channels: Channels) -> None:
 def _push_down(animation: bpy.types.AnimData, source: str) -> None:
     """The active Action onto a track of its own; an earlier result of ours, as it was, goes instead."""
     action, slot = animation.action, active_slot(animation)
-    if source and action.get(_SOURCE) == source and untouched(action):
+    if source and action.get(_SOURCE) == source and own_keys.untouched(action):
         animation.action = None
         if action.users == 0:
             bpy.data.actions.remove(action)

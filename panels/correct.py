@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..addon import contact_lanes, correct_task, correct_watch, corrections, edits
+from ..addon.contact_lanes import FOOT_LANES, HAND_LANES, has_feet
 from ..addon.correct_properties import LANE_NAMES
 from .sidebar import SidebarPanel, paragraph
 
@@ -147,18 +148,27 @@ class ROTOCAP_PT_contacts(_OfEntry, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, entry = self.layout, corrections.chosen(context)
-        lanes = contact_lanes.read(entry.armature) if entry.armature is not None else None
-        row = layout.row(align=True)
-        row.operator("rotocap.make_lanes", text="Make Lanes" if lanes is None else "Make Anew", icon="ACTION")
-        if lanes is None:
-            return
-        row.operator("rotocap.remove_lanes", text="", icon="X")
+        lanes = (contact_lanes.read(entry.armature) if entry.armature is not None else None) or {}
         frame = context.scene.frame_current
-        grid = layout.grid_flow(columns=2, row_major=True, even_columns=True, align=True)
-        for lane, name in LANE_NAMES.items():
-            down = any(start <= frame < end for start, end in lanes.get(lane, ()))
-            grid.operator("rotocap.put_down", text=name, depress=down).lane = lane
-        paragraph(layout.column(align=True), "Drag the lanes' keys in the dope sheet.", "INFO")
+        feet = has_feet(lanes)
+        row = layout.row(align=True)
+        row.operator("rotocap.make_lanes", text="Make Anew" if feet else "Make Lanes", icon="ACTION")
+        if feet:
+            row.operator("rotocap.remove_lanes", text="", icon="X").which = "FEET"
+            grid = layout.grid_flow(columns=2, row_major=True, even_columns=True, align=True)
+            for lane in FOOT_LANES:
+                down = contact_lanes.at(lanes, lane, frame) is not None
+                grid.operator("rotocap.put_down", text=LANE_NAMES[lane], depress=down).lane = lane
+        row = layout.row(align=True)
+        row.label(text="Hold Hand Here", icon="VIEW_PAN")
+        if any(lane in lanes for lane in HAND_LANES):
+            row.operator("rotocap.remove_lanes", text="", icon="X").which = "HANDS"
+        row = layout.row(align=True)
+        for lane in HAND_LANES:
+            held = contact_lanes.at(lanes, lane, frame) is not None
+            row.operator("rotocap.hold_hand", text=LANE_NAMES[lane], depress=held).lane = lane
+        if lanes:
+            paragraph(layout.column(align=True), "Drag the lanes' keys in the dope sheet.", "INFO")
 
 
 class ROTOCAP_PT_clean_up(_OfEntry, bpy.types.Panel):
@@ -175,7 +185,7 @@ class ROTOCAP_PT_clean_up(_OfEntry, bpy.types.Panel):
         column.operator("rotocap.move_step", text="", icon="TRIA_UP").direction = -1
         column.operator("rotocap.move_step", text="", icon="TRIA_DOWN").direction = 1
         if 0 <= kept.step < len(kept.steps):
-            _step(layout, kept.steps[kept.step])
+            _step(layout, kept.steps[kept.step], stale=kept.stale)
 
 
 class ROTOCAP_PT_points(_OfEntry, bpy.types.Panel):
@@ -206,7 +216,7 @@ class ROTOCAP_UL_points(bpy.types.UIList):
         row.operator("rotocap.remove_point", text="", icon="X", emboss=False).index = index
 
 
-def _step(layout: bpy.types.UILayout, step: bpy.types.PropertyGroup) -> None:
+def _step(layout: bpy.types.UILayout, step: bpy.types.PropertyGroup, *, stale: bool) -> None:
     column = layout.column()
     column.use_property_split = True
     column.use_property_decorate = False
@@ -226,8 +236,13 @@ def _step(layout: bpy.types.UILayout, step: bpy.types.PropertyGroup) -> None:
         _frame(column, step, "at")
     if step.kind in ("hold", "take_over"):
         column.prop(step, "ease")
-    if step.said:
-        paragraph(layout.column(align=True), step.said[:1].upper() + step.said[1:], "INFO")
+    if step.said and step.on:
+        told = layout.column(align=True)
+        told.active = not stale
+        for sentence in step.said.split(". "):
+            paragraph(told, sentence, "INFO")
+        if step.most:
+            told.operator("rotocap.go_to_frame", text=f"Most at Frame {step.most}").frame = step.most
 
 
 def _frame(column: bpy.types.UILayout, step: bpy.types.PropertyGroup, field: str) -> None:

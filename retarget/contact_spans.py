@@ -47,6 +47,8 @@ def standing(
     next. At both ends the frames in which it is still (or again) further than `settled` from
     the middle of the part are left out: it arrives and leaves in them.
     """
+    if np.isinf(drift) and np.isinf(settled):
+        return [span]  # somebody says so
     out: list[Span] = []
     start, last = span
     while last - start + 1 >= shortest:

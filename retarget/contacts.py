@@ -252,11 +252,11 @@ def _calmed(
     moved = moved + UP * _lift(leg.ankle + moved, rotation, leg.shape, floor, margin, free)[:, None]
     smooth = runs.smoothed(moved, spans=spans, radius=calm)
     target = leg.ankle + moved + free[:, None] * (smooth - moved)
+    about, offsets = np.zeros_like(moved), np.zeros_like(moved)
     for (point, (first, last)), place in places.items():
-        here = np.arange(first, last + 1)
-        here = here[~flat[here]]
-        ankle = leg.ankle[here] + smooth[here]
-        rotation[here] = _about(place, rotation[here], leg.shape.offset(point), ankle)
+        about[first : last + 1], offsets[first : last + 1] = place, leg.shape.offset(point)
+    here = known & ~flat  # held by one point, so that no other one's place is in its stead
+    rotation[here] = _about(about[here], rotation[here], offsets[here], leg.ankle[here] + smooth[here])
     rotation = _out_of_the_floor(rotation, leg.shape, down)
     for (point, (first, last)), place in places.items():
         held = slice(first, last + 1)
@@ -267,8 +267,8 @@ def _calmed(
 
 
 def _about(place: Array, rotation: Array, offset: Array, ankle: Array) -> Array:
-    """Foot rotations (n, 3, 3) that point a point of the foot from these ankles (n, 3) at a place."""
-    arm = rotation @ offset
+    """Foot rotations (n, 3, 3) that point points of a foot (n, 3) from ankles (n, 3) at places (n, 3)."""
+    arm = (rotation @ offset[..., None])[..., 0]
     wanted = place - ankle
     size = np.linalg.norm(arm, axis=-1, keepdims=True)
     return np.asarray(

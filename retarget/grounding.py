@@ -53,7 +53,10 @@ def sample_rate(motion: Motion) -> float:
 
 
 def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None) -> Grounded:
-    """Hold feet (and hands) of a transferred motion where the source has them rest."""
+    """Hold feet (and hands) of a transferred motion where the source has them rest.
+
+    Hands: where they are seen to rest, if `options` ask for it, and where the motion's `hand_contact` says.
+    """
     options = options or ContactOptions()
     ready = solved.plan
     floor = floor_height(ready)
@@ -83,12 +86,15 @@ def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None
             holds += foot.holds
             targets[limb] = foot.target - travelled
         solved = fit(ready, turns, along, solved)
-    if options.hands and len(motion):
+    if (options.hands or motion.hand_contact is not None) and len(motion):
         arms = {
             f"{side}_arm": arm for side in SIDES if (arm := _arm(solved, motion, side, travelled)) is not None
         }
         for limb, hand in hold_hands(arms, spans=motion.spans, fps=rate, options=options).items():
-            _bend(turns, solved, limb.split("_")[0], _PARTS["arm"][:2], hand.bent)
+            side = limb.split("_")[0]
+            _bend(turns, solved, side, _PARTS["arm"][:2], hand.bent)
+            if hand.turn is not None:
+                _turn_hand(turns, solved, side, hand.turn)
             holds += hand.holds
             targets[limb] = hand.target - travelled
         solved = fit(ready, turns, along, solved)
@@ -127,7 +133,13 @@ def _arm(solved: Solved, motion: Motion, side: str, travelled: Array) -> Arm | N
     if joints is None:
         return None
     moved = joints + travelled[:, None]
-    return Arm(moved[:, 0], moved[:, 1], moved[:, 2], bends=limb_bends(solved, f"{side}_arm"))
+    said = motion.hand_contact
+    return Arm(
+        moved[:, 0], moved[:, 1], moved[:, 2],
+        bends=limb_bends(solved, f"{side}_arm"),
+        hand=upright_turn(solved, solved.plan.bone_map[f"{side}_hand"][0]),
+        said=None if said is None else said[:, SIDES.index(side)],
+    )  # fmt: skip
 
 
 def limb_joints(solved: Solved, limb: str) -> Array | None:
@@ -163,6 +175,15 @@ def _bend(turns: dict[str, Array], solved: Solved, side: str, parts: tuple[str, 
         for role in (f"{side}_{part}", f"{side}_{part}_twist"):
             for name in solved.plan.bone_map[role]:
                 turns[name] = beyond @ solved.posed.turn(rig.index(name))
+
+
+def _turn_hand(turns: dict[str, Array], solved: Solved, side: str, turn: Array) -> None:
+    """Turn a hand by so much in the world (N, 3, 3), and its fingers along with it."""
+    rig = solved.plan.rig
+    hand = rig.index(solved.plan.bone_map[f"{side}_hand"][0])
+    beyond = rig.turn.T @ turn @ rig.turn
+    for name in [name for name in turns if rig.index(name) == hand or rig.is_below(rig.index(name), hand)]:
+        turns[name] = beyond @ turns[name]
 
 
 def _travelled(solved: Solved, motion: Motion) -> Array:

@@ -31,6 +31,8 @@ class Motion:
     joints: Array  # (N, 55, 3) world
     rest_joints: Array  # (55, 3) the T-pose with straight limbs, facing -Y, floor at z = 0
     contact: Array  # (N, 4) 0 to 1: left heel, left toe, right heel, right toe on the floor
+    # (N, 2) 0 to 1: left and right hand that rest on something, where somebody says so; no capture does.
+    hand_contact: Array | None = None
 
     def __post_init__(self) -> None:
         count = len(self.frames)
@@ -40,6 +42,8 @@ class Motion:
             "rest_joints": (JOINT_COUNT, 3),
             "contact": (count, 4),
         }
+        if self.hand_contact is not None:
+            expected["hand_contact"] = (count, 2)
         for name, shape in expected.items():
             got = getattr(self, name).shape
             if got != shape:

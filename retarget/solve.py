@@ -8,7 +8,7 @@ the path and calls `fit` again; what did not change is not computed twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,12 +130,17 @@ def plan(rig: Rig, bone_map: BoneMap, rest_joints: Array, options: RetargetOptio
     )  # fmt: skip
 
 
-def wanted(ready: Plan, motion: Motion) -> dict[str, Array]:
-    """How every mapped bone should be turned beyond rest (N, 3, 3), armature space."""
+def wanted(ready: Plan, motion: Motion, *, without: Container[str] = ()) -> dict[str, Array]:
+    """How every mapped bone should be turned beyond rest (N, 3, 3), armature space.
+
+    without: bones that are left out, where only some are of interest.
+    """
     back = ready.rig.turn.T
     source: dict[tuple[int, int, float], Array] = {}
     out: dict[str, Array] = {}
     for name, follow in ready.follows.items():
+        if name in without:
+            continue
         key = (follow.first, follow.second, follow.weight)
         if key not in source:
             source[key] = _between(motion, follow)

@@ -27,15 +27,27 @@ def test_a_lane_holds_before_its_first_key_and_after_its_last() -> None:
     down = lanes.sampled({"right_heel": [(3.0, 5.0)]}, np.arange(7))
     assert down[:, 2].tolist() == [0, 0, 0, 1, 1, 0, 0]
     assert down[:, [0, 1, 3]].sum() == 0
+    hands = lanes.sampled({"right_hand": [(3.0, 5.0)]}, np.arange(7), lanes.HAND_LANES)
+    assert hands.T.tolist() == [[0] * 7, [0, 0, 0, 1, 1, 0, 0]]
+
+
+def test_of_two_keys_at_one_frame_the_last_counts() -> None:
+    assert lanes.spans(np.array([0.0, 5.0, 5.0, 9.0]), np.array([0.0, 0.0, 1.0, 0.0])) == ((5.0, 9.0),)
+    assert lanes.spans(np.array([0.0, 5.0, 5.0, 9.0]), np.array([0.0, 1.0, 0.0, 0.0])) == ()
+    assert lanes.spans(np.array([0.0, 5.0, 7.0, 9.0]), np.array([0.0, 1.0, 1.0, 0.0])) == ((5.0, 9.0),)
 
 
 def test_what_changed_covers_whole_contacts_of_that_foot_only() -> None:
     before = {"left_heel": [(10.0, 20.0)], "left_toe": [(18.0, 30.0)], "right_heel": [(22.0, 60.0)]}
     after = {**before, "left_toe": [(18.0, 34.0)]}
-    assert lanes.changed(before, before) is None
-    assert lanes.changed(before, after) == (10.0, 34.0)
+    assert lanes.changed(before, before) == {}
+    assert lanes.changed(before, after) == {"left_leg": (10.0, 34.0)}
     assert lanes.reach((10.0, 34.0), after) == (10.0, 60.0)
-    assert lanes.changed({"left_heel": [(5.0, 9.0)]}, {}) == (5.0, 9.0)
+    assert lanes.changed({"left_heel": [(5.0, 9.0)]}, {}) == {"left_leg": (5.0, 9.0)}
+    # A hand is no foot, on whichever side it is.
+    held = {**after, "left_hand": [(20.0, 90.0)]}
+    assert lanes.changed(after, held) == {"left_arm": (20.0, 90.0)}
+    assert lanes.reach((10.0, 15.0), held, ["left_leg"]) == (10.0, 34.0)
     assert lanes.without([(0.0, 10.0)], (4.0, 6.0)) == [(0.0, 4.0), (6.0, 10.0)]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,15 +110,35 @@ def test_smoothing_leaves_slow_motion_alone_and_tells_what_fast_motion_loses() -
     assert of_slow.largest_m < 0.01
     assert of_fast.peak_loss > 0.2
     assert of_fast.largest_m > 0.02
-    assert "fastest motion -" in of_fast.line()
+    assert "slower at its fastest" in of_fast.line()
     assert "cm" in of_fast.line()
+
+
+def test_what_moves_no_joint_is_told_as_well() -> None:
+    """The last joint of a limb, and the face, turn and change without a joint going anywhere."""
+    still = sequence_of(np.zeros((60, JOINT_COUNT, 3)))
+    poses = np.zeros((60, JOINT_COUNT, 3))
+    poses[20, INDEX["jaw"], 0] = np.radians(12.0)
+    arkit = np.zeros((60, 52), np.float32)
+    talks = replace(sequence_of(poses), arkit=arkit)
+    arkit = arkit.copy()
+    arkit[30, 7] = 0.4
+    smiles = replace(still, arkit=arkit)
+    opened = change(replace(still, arkit=np.zeros_like(arkit)), talks)
+    assert (opened.turned_joint, opened.frame, opened.frames) == ("jaw", 20, 1)
+    assert opened.line() == "Turns by up to 12.0 degrees (jaw)"
+    shown = change(replace(still, arkit=np.zeros_like(arkit)), smiles)
+    assert shown.frame == 30
+    assert shown.line() == "Face shapes change by up to 40%"
+    # Shapes that no capture told stay untold.
+    assert change(still, still).line() == "Changes nothing"
 
 
 def test_strength_zero_changes_nothing_and_the_kernel_keeps_parabolas() -> None:
     sequence = sequence_of(waving())
     _, (done,) = clean(sequence, [Smooth(part="all", strength=0.0)])
     assert done is not None
-    assert done.line() == "changes nothing"
+    assert done.line() == "Changes nothing"
     window = kernel(0.1, np.arange(50) / FPS)
     at = np.arange(len(window)) - len(window) // 2
     assert window.sum() == pytest.approx(1.0)
