@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Captured:
     doubt: Floats  # (T,) of the most doubtful limb, metres
     size: tuple[int, int]  # the picture, pixels
     video: str = ""  # the name of its file
+    serial: int = field(default_factory=count().__next__)  # no other one has it, as long as Blender runs
 
     @classmethod
     def of(cls, sequence: SmplxSequence, size: tuple[int, int], *, video: str = "") -> Captured:
@@ -78,19 +80,16 @@ class Captured:
 
     def row_at(self, scene_frame: float, fps: float) -> int | None:
         """The row that a scene frame shows; None where the person is out of the picture."""
-        if not len(self.time_s):
-            return None
         time = (scene_frame - FIRST_FRAME) / fps
-        after = int(np.searchsorted(self.time_s, time))
-        near = min((i for i in (after - 1, after) if 0 <= i < len(self.time_s)), key=self._away(time))
-        return near if abs(self.time_s[near] - time) <= 0.75 * max(self.step_s, 1.0 / fps) else None
+        first = max(int(self.time_s.searchsorted(time)) - 1, 0)
+        away = [abs(at - time) for at in self.time_s[first : first + 2].tolist()]
+        if not away or min(away) > 0.75 * max(self.step_s, 1.0 / fps):
+            return None
+        return first + away.index(min(away))
 
     def scene_frames(self, fps: float) -> NDArray[np.float64]:
         """(T,) where the rows lie in a scene of so many frames a second."""
         return np.asarray(self.time_s * fps + FIRST_FRAME)
-
-    def _away(self, time: float) -> Any:
-        return lambda row: abs(self.time_s[row] - time)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import bpy
@@ -110,7 +111,13 @@ def folder_of(entry: RotocapPerformance) -> Path:
 
 def file_of(entry: RotocapPerformance) -> Path:
     """Where a performance's motion lies; it may not be there any more."""
-    return folder_of(entry) / f"person_{entry.person:02d}.npz"
+    return _file(entry.take, entry.person, bpy.data.filepath)
+
+
+@lru_cache(maxsize=64)
+def _file(take: str, person: int, _blend: str) -> Path:
+    """Asked for with every drawing. A folder may be given from where the .blend lies."""
+    return Path(bpy.path.abspath(take)) / f"person_{person:02d}.npz"
 
 
 def is_ours(entry: RotocapPerformance) -> bool:

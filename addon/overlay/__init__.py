@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is drawn over viewports and timelines. The handlers are here; what they draw is in the modules.
 
-Every handler measures itself, see `cost`: it has 4 ms. An error in one would come again with
-every redraw, so it is printed once, and the handler rests until it is enabled again.
+Every drawing measures itself, see `spent`: all of a frame have 4 ms. An error in one would come
+again with every redraw, so it is printed once, and the handler rests until it is enabled again.
 """
 
 from __future__ import annotations
@@ -11,16 +11,28 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import bpy
-import numpy as np
 
 from .shapes import Shapes
 
+
+class Cost(NamedTuple):
+    """What one drawing took, in milliseconds."""
+
+    where: str  # viewport or timeline
+    clock_ms: float
+    work_ms: float  # of those, what this thread worked: a busy machine does not lengthen it
+    graphics_ms: float  # of those, in calls of the graphics driver
+
+
 _handles: list[tuple[type, object]] = []
-# Milliseconds of the last draws: by the clock, and of those what this thread worked.
-_spent: deque[tuple[float, float]] = deque(maxlen=2000)
+_spent: deque[Cost] = deque(maxlen=2000)
 _failed: set[str] = set()
+# What was drawn last, on the graphics card: shapes and batch by the shapes' id.
+_batches: dict[int, tuple[Shapes, object]] = {}
+_KEPT = 16
 
 # Editors with frames along x, by the name of their type.
 _TIMELINES = ("SpaceDopeSheetEditor", "SpaceGraphEditor", "SpaceNLA")
@@ -51,6 +63,7 @@ def disable() -> None:
         space, handle = _handles.pop()
         space.draw_handler_remove(handle, "WINDOW")
     _failed.clear()
+    _batches.clear()
     captured.forget()
     strip.forget()
 
@@ -63,24 +76,11 @@ def redraw() -> None:
                 area.tag_redraw()
 
 
-def cost() -> dict[str, float]:
-    """What our last drawings took: how many there were, the 95th percentile and the longest in milliseconds.
-
-    By the clock, and as time that this thread worked, which a busy machine does not lengthen.
-    """
-    spent = np.array(_spent) if _spent else np.zeros((1, 2))
-    return {
-        "draws": float(len(_spent)),
-        "p95_ms": float(np.percentile(spent[:, 0], 95)),
-        "max_ms": float(spent[:, 0].max()),
-        "work_p95_ms": float(np.percentile(spent[:, 1], 95)),
-        "work_max_ms": float(spent[:, 1].max()),
-    }
-
-
-def forget_cost() -> None:
-    """Begin to measure anew."""
+def spent() -> list[Cost]:
+    """What our drawings took since this was asked the last time."""
+    out = list(_spent)
     _spent.clear()
+    return out
 
 
 def _draw_viewport() -> None:
@@ -101,25 +101,47 @@ def _timed(what: str, make: Callable[[], Shapes]) -> None:
     if what in _failed:
         return
     begun, worked = time.perf_counter(), time.thread_time()
+    made = worked
     try:
-        draw(make())
+        shapes = make()
+        made = time.thread_time()
+        draw(shapes)
     except Exception:
         _failed.add(what)
         traceback.print_exc()
-    _spent.append((1e3 * (time.perf_counter() - begun), 1e3 * (time.thread_time() - worked)))
+    ended = time.thread_time()
+    _spent.append(Cost(what, *(1e3 * t for t in (time.perf_counter() - begun, ended - worked, ended - made))))
 
 
 def draw(drawn: Shapes) -> None:
+    """Draw shapes into the region. The same ones again, which a timeline has, are only drawn."""
     if not len(drawn.triangles):
         return
     # Loaded here: a Blender without a window has no graphics to speak of.
     import gpu
-    from gpu_extras.batch import batch_for_shader
 
     shader = gpu.shader.from_builtin("SMOOTH_COLOR")
-    batch = batch_for_shader(
-        shader, "TRIS", {"pos": drawn.corners, "color": drawn.colours}, indices=drawn.triangles
-    )
+    _, batch = _batches.pop(id(drawn), (drawn, None))
+    batch = batch or _batch_of(drawn)
+    _batches[id(drawn)] = (
+        drawn,
+        batch,
+    )  # the last one used comes last; with the shapes, so that none gets its id
+    while len(_batches) > _KEPT:
+        del _batches[next(iter(_batches))]
     gpu.state.blend_set("ALPHA")
     batch.draw(shader)
     gpu.state.blend_set("NONE")
+
+
+def _batch_of(drawn: Shapes) -> object:
+    """The shapes on the graphics card. As gpu_extras' `batch_for_shader`, which asks the shader each time."""
+    from gpu.types import GPUBatch, GPUIndexBuf, GPUVertBuf, GPUVertFormat
+
+    form = GPUVertFormat()
+    form.attr_add(id="pos", comp_type="F32", len=2, fetch_mode="FLOAT")
+    form.attr_add(id="color", comp_type="F32", len=4, fetch_mode="FLOAT")
+    corners = GPUVertBuf(form, len(drawn.corners))
+    corners.attr_fill("pos", drawn.corners)
+    corners.attr_fill("color", drawn.colours)
+    return GPUBatch(type="TRIS", buf=corners, elem=GPUIndexBuf(type="TRIS", seq=drawn.triangles))

@@ -24,10 +24,10 @@ class Picture:
 
     def to_region(self, points: Floats) -> Floats:
         """Pixels (..., 2) of the video, y down, as pixels of the region, y up."""
-        middle = (np.asarray(self.size) - 1) / 2
-        return np.asarray(
-            (points[..., :2] - middle) * np.array([self.scale, -self.scale]) + self.centre, dtype=np.float32
-        )
+        (width, height), (x, y) = self.size, self.centre
+        corner = (x - self.scale * (width - 1) / 2, y + self.scale * (height - 1) / 2)
+        scales, corner = np.array([(self.scale, -self.scale), corner], np.float32)
+        return np.asarray(points[..., :2] * scales + corner, dtype=np.float32)
 
     def from_region(self, x: float, y: float) -> tuple[float, float]:
         """The video's pixel under a place in the region, as under the mouse."""
@@ -54,16 +54,12 @@ def picture_in(
     size: tuple[int, int],
 ) -> Picture | None:
     """The picture of so many pixels, fitted into the camera's frame; None if the frame is nowhere."""
-    corners = [
-        location_3d_to_region_2d(region, region_3d, camera.matrix_world @ corner)
-        for corner in camera.data.view_frame(scene=scene)
-    ]
-    if any(corner is None for corner in corners):
+    world = camera.matrix_world
+    across = camera.data.view_frame(scene=scene)[::2]  # two corners that face each other
+    one, other = (location_3d_to_region_2d(region, region_3d, world @ corner) for corner in across)
+    if one is None or other is None:
         return None
-    frame = np.array([(corner.x, corner.y) for corner in corners])
-    low, high = frame.min(axis=0), frame.max(axis=0)
-    scale = float(((high - low) / np.asarray(size)).min())
+    scale = min(abs(one.x - other.x) / size[0], abs(one.y - other.y) / size[1])
     if scale <= 0.0:
         return None
-    centre = 0.5 * (low + high)
-    return Picture(size, (float(centre[0]), float(centre[1])), scale)
+    return Picture(size, (0.5 * (one.x + other.x), 0.5 * (one.y + other.y)), scale)

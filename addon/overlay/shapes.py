@@ -6,6 +6,7 @@ Triangles are drawn alike by every version and graphics driver; points and thick
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ Floats = NDArray[np.floating[Any]]
 # green and red differ for eyes that see no difference of hue.
 _RAMP_AT = np.array([0.3, 0.7, 1.0, 2.0])
 _RAMP = np.array([(0.05, 0.45, 0.42), (0.45, 0.75, 0.35), (1.0, 0.80, 0.20), (0.85, 0.10, 0.10)])
+# The corners of a thick line: at which end, and on which side of it.
+_END = np.array([0, 0, 1, 1])
+_SIDE = np.array([-1.0, 1.0, 1.0, -1.0], np.float32)
 
 
 class Shapes(NamedTuple):
@@ -44,35 +48,27 @@ def together(parts: list[Shapes]) -> Shapes:
 
 
 def discs(centres: Floats, radius: Floats | float, colours: Floats, *, corners: int = 8) -> Shapes:
-    """Discs about centres (N, 2) in colours (N, 4), each as a polygon; radius one for all or (N,)."""
-    around = np.arange(corners) * (2.0 * np.pi / corners)
-    radii = np.broadcast_to(np.asarray(radius, np.float32), (len(centres),))[:, None, None]
-    places = centres[:, None] + radii * np.stack([np.cos(around), np.sin(around)], axis=-1)
-    fan = np.array([(0, k, k + 1) for k in range(1, corners - 1)], dtype=np.int32)
-    triangles = fan + corners * np.arange(len(centres), dtype=np.int32)[:, None, None]
-    return Shapes(
-        places.reshape(-1, 2).astype(np.float32),
-        np.repeat(colours, corners, axis=0).astype(np.float32),
-        triangles.reshape(-1, 3),
-    )
+    """Discs about centres (N, 2) in colours (N, 4), each as a polygon; radius one for all or (N,).
+
+    Layers, such as rims below what they surround, are drawn at once: radius (L, 1) or (L, N) and
+    colours (L, N, 4), the first at the bottom.
+    """
+    radii = np.asarray(radius, np.float32)[..., None, None]
+    places = centres[:, None] + radii * _around(corners)
+    shape = (*np.broadcast_shapes(places.shape[:-1], (*colours.shape[:-1], corners)), 2)
+    return _polygons(np.broadcast_to(places, shape), colours[..., None, :], corners)
 
 
 def strokes(ends: Floats, width: Floats | float, colours: Floats) -> Shapes:
-    """Thick lines between ends (N, 2, 2), whose ends have colours (N, 2, 4); width for all, or (N,)."""
-    along = ends[:, 1] - ends[:, 0]
-    length = np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-6)
-    across = np.stack([-along[:, 1], along[:, 0]], axis=-1) / length
-    across = across * (0.5 * np.broadcast_to(np.asarray(width, np.float32), (len(ends),)))[:, None]
-    corners = np.stack(
-        [ends[:, 0] - across, ends[:, 0] + across, ends[:, 1] + across, ends[:, 1] - across], axis=1
-    )
-    pair = np.array([(0, 1, 2), (0, 2, 3)], dtype=np.int32)
-    triangles = pair + 4 * np.arange(len(ends), dtype=np.int32)[:, None, None]
-    return Shapes(
-        corners.reshape(-1, 2).astype(np.float32),
-        colours[:, [0, 0, 1, 1]].reshape(-1, 4).astype(np.float32),
-        triangles.reshape(-1, 3),
-    )
+    """Thick lines between ends (N, 2, 2), whose ends have colours (N, 2, 4); width for all, or (N,).
+
+    Layers are drawn at once, as with `discs`: width (L, N) and colours (L, N, 2, 4).
+    """
+    x, y = (ends[:, 1] - ends[:, 0]).T
+    half = 0.5 * np.asarray(width, np.float32) / np.maximum(np.hypot(x, y), 1e-6)
+    across = np.stack([-y * half, x * half], axis=-1)
+    corners = ends[:, _END] + _SIDE[:, None] * across[..., None, :]
+    return _polygons(corners, colours[..., _END, :], 4)
 
 
 def boxes(x: Floats, y: tuple[float, float], colours: Floats) -> Shapes:
@@ -80,11 +76,32 @@ def boxes(x: Floats, y: tuple[float, float], colours: Floats) -> Shapes:
     corners = np.empty((len(x), 4, 2), np.float32)
     corners[:, [0, 1], 0], corners[:, [2, 3], 0] = x[:, :1], x[:, 1:]
     corners[:, [0, 3], 1], corners[:, [1, 2], 1] = y
-    pair = np.array([(0, 1, 2), (0, 2, 3)], dtype=np.int32)
-    triangles = pair + 4 * np.arange(len(x), dtype=np.int32)[:, None, None]
+    return _polygons(corners, colours[:, None], 4)
+
+
+def _polygons(places: Floats, colours: Floats, corners: int) -> Shapes:
+    """Polygons of so many corners, (..., corners, 2) in colours (..., corners or 1, 4)."""
+    filled = np.empty((*places.shape[:-1], 4), np.float32)
+    filled[...] = colours
+    count = filled.size // (4 * corners)
     return Shapes(
-        corners.reshape(-1, 2), np.repeat(colours, 4, axis=0).astype(np.float32), triangles.reshape(-1, 3)
+        places.reshape(-1, 2).astype(np.float32, copy=False), filled.reshape(-1, 4), _fans(corners, count)
     )
+
+
+@lru_cache(maxsize=16)
+def _around(corners: int) -> Floats:
+    """(corners, 2) A polygon of radius one."""
+    angle = np.arange(corners) * (2.0 * np.pi / corners)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=-1).astype(np.float32)
+
+
+@lru_cache(maxsize=256)
+def _fans(corners: int, count: int) -> NDArray[np.int32]:
+    """The triangles of so many polygons, each a fan. Not to be written to: the next drawing uses it too."""
+    fan = np.array([(0, k, k + 1) for k in range(1, corners - 1)], dtype=np.int32)
+    triangles = fan + corners * np.arange(count, dtype=np.int32)[:, None, None]
+    return triangles.reshape(-1, 3)
 
 
 def doubt_colours(doubt: Floats, limit: float) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
@@ -22,38 +22,64 @@ _SCROLLER, _SCRUBBER = 14.0, 24.0  # pixels that Blender's scroll bar and its fr
 _LOWEST = 2.0  # pixels of a strip where there is little room
 _SHADES = 24  # doubts are drawn in so many steps: neighbours of one shade are one box
 
+_KEPT = 8  # timelines, each with the range that it shows
+
+
+class _View(NamedTuple):
+    """What a timeline shows, and how: all that a strip depends on beside the performances."""
+
+    x0: float  # where frame 0 lies, pixels
+    slope: float  # pixels a frame
+    width: int
+    height: int
+    pixel: float  # Blender's scale of the interface
+    fps: float
+    limit: float  # from which doubt on a frame is doubtful, metres
+
+
 _drawn: dict[tuple[Any, ...], Shapes] = {}  # what was drawn last, and would be again
 
 
 def shapes_of(context: bpy.types.Context, region: bpy.types.Region) -> Shapes:
-    """The strips of all performances that are shown, in pixels of a region that has frames along x."""
+    """The strips of all performances that are shown, in pixels of a region that has frames along x.
+
+    As long as nothing changes it is the same value, so that it is built and sent to the graphics card once.
+    """
     scene = context.scene
     settings = scene.rotocap
     if not settings.see.strip or not len(settings.performances):
         return shapes.EMPTY
-    pixel = context.preferences.system.ui_scale
     to_region = region.view2d.view_to_region
     x0, x1 = (float(to_region(frame, 0.0, clip=False)[0]) for frame in (0.0, 10000.0))
-    fps, limit = scene_fps(scene), settings.see.doubtful
+    view = _View(
+        x0, (x1 - x0) / 10000.0, region.width, region.height, context.preferences.system.ui_scale,
+        scene_fps(scene), settings.see.doubtful,
+    )  # fmt: skip
+    shown = [(captured.of(entry), tuple(entry.colour)) for entry in settings.performances if entry.visible]
+    key = (view, *((data.serial if data is not None else None, colour) for data, colour in shown))
+    drawn = _drawn.pop(key, None) or _strips(shown, view)
+    _drawn[key] = drawn  # the last one used comes last
+    while len(_drawn) > _KEPT:
+        del _drawn[next(iter(_drawn))]
+    return drawn
+
+
+def _strips(shown: list[tuple[Captured | None, tuple[float, ...]]], view: _View) -> Shapes:
+    """A strip for each, from the bottom; as high as all of them find room."""
+    bottom = (_SCROLLER + _SPACE) * view.pixel
+    room = (view.height - _SCRUBBER * view.pixel - bottom) / max(len(shown), 1)
+    height = min(max(room - _SPACE * view.pixel, _LOWEST * view.pixel), _HEIGHT * view.pixel)
     parts = []
-    shown = [entry for entry in settings.performances if entry.visible]
-    bottom = (_SCROLLER + _SPACE) * pixel
-    room = (region.height - _SCRUBBER * pixel - bottom) / max(len(shown), 1)
-    height = min(max(room - _SPACE * pixel, _LOWEST * pixel), _HEIGHT * pixel)
-    for entry in shown:
-        data = captured.of(entry)
+    for data, colour in shown:
         if data is None:
             continue
-        key = (id(data), x0, x1, region.width, bottom, fps, limit, tuple(entry.colour), height)
-        if key not in _drawn:
-            if len(_drawn) > 64:
-                _drawn.clear()
-            _drawn[key] = strip(
-                data, x0=x0, slope=(x1 - x0) / 10000.0, width=region.width, bottom=bottom, fps=fps,
-                limit=limit, colour=np.asarray(entry.colour[:]), height=height,
-            )  # fmt: skip
-        parts.append(_drawn[key])
-        bottom += height + _SPACE * pixel
+        parts.append(
+            strip(
+                data, x0=view.x0, slope=view.slope, width=view.width, bottom=bottom, fps=view.fps,
+                limit=view.limit, colour=np.asarray(colour), height=height,
+            )
+        )  # fmt: skip
+        bottom += height + _SPACE * view.pixel
     return shapes.together(parts)
 
 

@@ -24,10 +24,10 @@ Floats = NDArray[np.floating[Any]]
 _SEEN = 0.1  # certainty below which a point is not drawn
 _UNSURE = 0.15  # metres: a joint this unsure is at its palest
 _LARGE = 260.0  # pixels of a body in the region, from which on points are of their full size
-_BLACK = np.array([0.0, 0.0, 0.0], np.float32)
 _EDGES = np.array([(parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0])
 # Bones of the body are drawn thicker than those of fingers, jaw and eyes.
 _COARSE = _EDGES[:, 1] < BODY_JOINT_COUNT
+_THICK = np.where(_COARSE, 3.0, 1.5).astype(np.float32)
 _FINE_POINTS = np.arange(133) >= FACE.start
 
 
@@ -66,10 +66,8 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
 def smaller(data: Captured, row: int, picture: Picture, pixel: float) -> float:
     """By how much points and bones are smaller than usual, 0.5 to 1: people in the distance are small."""
     joints = data.joints[row, :BODY_JOINT_COUNT]
-    if not np.isfinite(joints).all():
-        return 1.0
-    height = picture.scale * float(np.ptp(joints, axis=0).max()) / pixel
-    return float(np.clip(height / _LARGE, 0.5, 1.0))
+    height = picture.scale * float((joints.max(axis=0) - joints.min(axis=0)).max()) / pixel
+    return min(max(height / _LARGE, 0.5), 1.0) if np.isfinite(height) else 1.0
 
 
 def points(
@@ -77,24 +75,20 @@ def points(
 ) -> list[Shapes]:
     """The points that were found: filled discs with a dark rim, paler the less sure they are."""
     found = data.keypoints[row]
-    shown = found[:, 2] > _SEEN
-    if not see.fine:
-        shown &= ~_FINE_POINTS
-    found, fine = found[shown], _FINE_POINTS[shown]
-    sure = np.clip(found[:, 2], 0.0, 1.0)
-    colours = np.empty((len(found), 4), np.float32)
-    colours[:, :3] = (
+    places, sure = picture.to_region(found), np.minimum(found[:, 2], 1.0)
+    colours = np.zeros((2, len(found), 4), np.float32)  # rims, and what they surround
+    colours[1, :, :3] = (
         shapes.doubt_colours(1.0 - sure, 0.5) if see.colour_by == "certainty" else np.asarray(colour[:])
     )
-    colours[:, 3] = 0.25 + 0.75 * sure
-    rims = colours.copy()
-    rims[:, :3] = _BLACK
-    places = picture.to_region(found)
+    colours[..., 3] = 0.25 + 0.75 * sure
     parts = []
     # Of points this small nobody sees that they have four corners, and there are many of them.
-    for chosen, radius, corners in ((fine, 1.6 * pixel, 4), (~fine, 3.4 * pixel, 8)):
-        parts.append(shapes.discs(places[chosen], radius + pixel, rims[chosen], corners=corners))
-        parts.append(shapes.discs(places[chosen], radius, colours[chosen], corners=corners))
+    for kind, radius, corners in ((_FINE_POINTS, 1.6 * pixel, 4), (~_FINE_POINTS, 3.4 * pixel, 8)):
+        if kind is _FINE_POINTS and not see.fine:
+            continue
+        chosen = np.flatnonzero(kind & (sure > _SEEN))
+        radii = np.array([[radius + pixel], [radius]])
+        parts.append(shapes.discs(places[chosen], radii, colours[:, chosen], corners=corners))
     return parts
 
 
@@ -102,38 +96,28 @@ def skeleton(
     data: Captured, row: int, picture: Picture, *, colour: Floats, see: Any, pixel: float
 ) -> list[Shapes]:
     """The captured skeleton as the camera sees it."""
-    return _bones(
-        picture.to_region(data.joints[row]),
-        data.sigma[row],
-        colour=colour,
-        see=see,
-        pixel=pixel,
-        strength=1.0,
-    )
+    joints = picture.to_region(data.joints[row])
+    return [_bones(joints, data.sigma[row], colour=colour, see=see, pixel=pixel, strength=1.0)]
 
 
 def _bones(
     joints: Floats, sigma: Floats, *, colour: Floats, see: Any, pixel: float, strength: float
-) -> list[Shapes]:
+) -> Shapes:
     """Bones between joints (55, 2) of the region, which may be NaN, paler the less sure they are."""
-    ends = joints[_EDGES]
-    shown = np.isfinite(ends).all(axis=(1, 2))
-    if not see.fine:
-        shown = shown & _COARSE
-    ends, edges = ends[shown], _EDGES[shown]
-    colours = np.empty((len(ends), 2, 4), np.float32)
+    edges, thick = (_EDGES, _THICK) if see.fine else (_EDGES[_COARSE], _THICK[_COARSE])
+    ends = joints[edges]
+    if not np.isfinite(ends).all():
+        shown = np.isfinite(ends).all(axis=(1, 2))
+        ends, edges, thick = ends[shown], edges[shown], thick[shown]
+    colours = np.zeros((2, len(ends), 2, 4), np.float32)  # rims, and what they surround
     if see.colour_by == "certainty":
-        colours[..., :3] = shapes.doubt_colours(sigma[edges], see.doubtful)
-        colours[..., 3] = 1.0
+        colours[1, ..., :3] = shapes.doubt_colours(sigma[edges], see.doubtful)
+        alpha = np.full(ends.shape[:2], strength, np.float32)
     else:
-        colours[..., :3] = np.asarray(colour[:])
-        colours[..., 3] = np.clip(1.15 - sigma[edges] / _UNSURE, 0.25, 1.0)
-    colours[..., 3] *= strength
-    width = np.where(_COARSE[shown], 3.0, 1.5) * pixel
-    rims = colours.copy()
-    rims[..., :3] = _BLACK
-    rims[..., 3] *= 0.6
-    return [shapes.strokes(ends, width + 2.0 * pixel, rims), shapes.strokes(ends, width, colours)]
+        colours[1, ..., :3] = np.asarray(colour[:])
+        alpha = strength * np.minimum(np.maximum(1.15 - sigma[edges] / _UNSURE, 0.25), 1.0)
+    colours[0, ..., 3], colours[1, ..., 3] = 0.6 * alpha, alpha
+    return shapes.strokes(ends, pixel * np.stack([thick + 2.0, thick]), colours)
 
 
 def _ghost(
@@ -158,7 +142,7 @@ def _ghost(
     depth = np.where(clip[:, 3:] > 1e-3, clip[:, 3:], np.nan)
     joints = (0.5 + 0.5 * clip[:, :2] / depth) * np.array([region.width, region.height])
     pale = 0.4 * np.asarray(entry.colour[:]) + 0.6
-    return _bones(joints, data.sigma[row], colour=pale, see=see, pixel=pixel, strength=0.7)
+    return [_bones(joints, data.sigma[row], colour=pale, see=see, pixel=pixel, strength=0.7)]
 
 
 def shows(camera: bpy.types.Object, entry: RotocapPerformance, data: Captured) -> bool:

@@ -35,17 +35,21 @@ def picture(module, scale=0.5):
 def test_the_skeleton_lies_where_the_camera_sees_the_joints(module, known_motion) -> None:
     sequence = known_motion()
     data = module("addon.captured").Captured.of(sequence, (720, 540))
-    drawn = module("addon.overlay.viewport").skeleton(
+    (drawn,) = module("addon.overlay.viewport").skeleton(
         data, 7, picture(module), colour=(1, 0, 0), see=SEE, pixel=1.0
     )
-    bones = drawn[1].corners.reshape(-1, 4, 2)
+    rims, bones = drawn.corners.reshape(2, -1, 4, 2)
     heads = bones[:, :2].mean(axis=1)  # two corners at each end
     seen = sequence.joints_camera[7] @ sequence.camera_K.T
     seen = seen[:, :2] / seen[:, 2:]
     parents = module("inference.skeleton").PARENTS
     expected = np.stack([400 + (seen[:, 0] - 359.5) * 0.5, 300 - (seen[:, 1] - 269.5) * 0.5], axis=-1)
     assert np.abs(heads - expected[list(parents[1:])]).max() < 0.01
-    assert (drawn[1].colours[:, :3] == (1, 0, 0)).all()
+    assert np.allclose(rims.mean(axis=1), bones.mean(axis=1), atol=0.01)
+    assert (np.ptp(rims, axis=1).sum(axis=-1) > np.ptp(bones, axis=1).sum(axis=-1)).all(), "a rim is wider"
+    dark, coloured = drawn.colours.reshape(2, -1, 4)
+    assert (dark[:, :3] == 0).all() and (coloured[:, :3] == (1, 0, 0)).all()
+    assert drawn.triangles.max() == len(drawn.corners) - 1
 
 
 def test_a_pixel_of_the_video_is_found_back_under_the_mouse(module) -> None:
@@ -60,19 +64,36 @@ def test_only_points_that_were_seen_are_drawn_and_unsure_ones_are_pale(module, k
     keypoints[:, 100] = (300.0, 200.0, 0.3)
     data = module("addon.captured").Captured.of(replace(known_motion(), keypoints=keypoints), (720, 540))
     viewport = module("addon.overlay.viewport")
-    _, finger, _, shoulder = viewport.points(data, 3, picture(module), colour=(0, 1, 0), see=SEE, pixel=1.0)
-    centres = np.array([part.corners.mean(axis=0) for part in (shoulder, finger)])
+    fingers, shoulders = viewport.points(data, 3, picture(module), colour=(0, 1, 0), see=SEE, pixel=1.0)
+    # A rim and what it surrounds of each.
+    finger, shoulder = fingers.corners.reshape(2, 4, 2)[1], shoulders.corners.reshape(2, 8, 2)[1]
+    centres = np.array([shoulder.mean(axis=0), finger.mean(axis=0)])
     expected = [(400 + (x - 359.5) * 0.5, 300 - (200.0 - 269.5) * 0.5) for x in (100.0, 300.0)]
     assert np.allclose(centres, expected, atol=0.01)
-    assert np.ptp(shoulder.corners[:, 0]) > np.ptp(finger.corners[:, 0])
-    sure, unsure = shoulder.colours[0], finger.colours[0]
+    assert np.ptp(shoulder[:, 0]) > np.ptp(finger[:, 0])
+    assert np.ptp(shoulders.corners[:8, 0]) > np.ptp(shoulder[:, 0]), "the rim"
+    sure, unsure = shoulders.colours[-1], fingers.colours[-1]
     assert sure[3] > unsure[3] and (sure[:3] == (0, 1, 0)).all()
     coarse = SimpleNamespace(fine=False, colour_by="certainty", doubtful=0.1)
-    _, finger, _, shoulder = viewport.points(
-        data, 3, picture(module), colour=(0, 1, 0), see=coarse, pixel=1.0
+    (drawn,) = viewport.points(data, 3, picture(module), colour=(0, 1, 0), see=coarse, pixel=1.0)
+    assert len(drawn.corners) == 2 * 8, "without the fingers"
+    assert drawn.colours[-1, 1] > drawn.colours[-1, 0], "sure is green"
+
+
+def test_joints_behind_the_camera_are_not_drawn(module, known_motion) -> None:
+    data = module("addon.captured").Captured.of(known_motion(), (720, 540))
+    behind = module("inference.skeleton").INDEX["left_wrist"]
+    data.joints[4, behind] = np.nan
+    (whole,), (part,) = (
+        module("addon.overlay.viewport").skeleton(
+            data, row, picture(module), colour=(1, 0, 0), see=SEE, pixel=1.0
+        )
+        for row in (3, 4)
     )
-    assert len(shoulder.corners) == 8 and not len(finger.corners), "without the fingers"
-    assert shoulder.colours[0, 1] > shoulder.colours[0, 0], "sure is green"
+    parents = module("inference.skeleton").PARENTS
+    gone = 1 + sum(parent == behind for parent in parents)
+    assert len(whole.corners) - len(part.corners) == gone * 4 * 2
+    assert np.isfinite(part.corners).all()
 
 
 def test_a_scene_frame_shows_the_row_of_its_time(module, known_motion) -> None:
@@ -118,6 +139,31 @@ def test_one_doubtful_frame_of_ten_thousand_is_seen(module, known_motion) -> Non
         data, x0=0.0, slope=0.1, width=1000, bottom=10.0, fps=30.0, limit=0.1, colour=np.array([0, 0, 1])
     )
     assert columns(drawn, 1000)[700][0] > 0.8
+
+
+def test_the_strip_is_made_once_as_long_as_nothing_changes(scene, module, known_motion, known_take) -> None:
+    """Scrubbing draws it anew for every frame: it is on the graphics card then."""
+    (entry,) = applied(scene, known_take(known_motion()))
+    strip = module("addon.overlay.strip")
+    region = SimpleNamespace(
+        width=800, height=200, view2d=SimpleNamespace(view_to_region=lambda x, y, clip: (4.0 * x, y))
+    )
+    drawn = []
+    for change in (
+        lambda: scene.frame_set(9),
+        lambda: setattr(entry, "colour", (0.0, 1.0, 0.0)),
+        lambda: setattr(scene.rotocap.see, "doubtful", 0.3),
+        lambda: setattr(region, "width", 700),
+        lambda: known_motion(frame=np.arange(20)).save(module("addon.performances").file_of(entry)),
+    ):
+        drawn.append(strip.shapes_of(bpy.context, region))
+        assert strip.shapes_of(bpy.context, region) is drawn[-1]
+        change()
+    drawn.append(strip.shapes_of(bpy.context, region))
+    assert drawn[1] is drawn[0], "the playhead changes nothing"
+    assert len({id(shapes) for shapes in drawn[1:]}) == len(drawn) - 1, "all else does"
+    entry.visible = False
+    assert not len(strip.shapes_of(bpy.context, region).triangles)
 
 
 def test_doubt_of_every_limb_is_a_curve_of_the_armature(scene, module, known_motion, known_take) -> None:
