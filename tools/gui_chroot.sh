@@ -3,8 +3,10 @@
 # Drives the add-on in a real window: Debian's Blender (trixie: 4.3, Python 3.13) under Xvfb in a
 # chroot of its own, build/gui-chroot. Needs root, debootstrap and the zip of `make extension`.
 #
-#     tools/gui_chroot.sh [--bench] [ZIP [STORY ...]]
+#     [GUI_SUITE=sid] tools/gui_chroot.sh [--bench] [ZIP [STORY ...]]
 #
+# GUI_SUITE=sid takes Debian's newest Blender (5.2, Python 3.14); its zip is
+# `python -m rotocap.tools.build_extension --platform linux-x64 --python 3.14 --out build/gui-zip-sid`.
 # Pictures and the log land in build/gui/; with --bench the window is measured instead, into
 # build/bench_gui.json. Nothing is left running and nothing stays mounted: the mounts live in a mount
 # namespace that ends with the script. Exit code 77: a window cannot be had here, and why is said.
@@ -12,7 +14,7 @@ set -eu
 script=drive.py
 [ "${1:-}" = --bench ] && { script=bench.py; shift; }
 root=$(cd "$(dirname "$0")/.." && pwd)
-suite=trixie
+suite=${GUI_SUITE:-trixie}
 chroot=$root/build/gui-chroot/$suite
 out=$root/build/gui
 zip=${1:-$(ls "$root"/build/gui-zip/rotocap-*-linux_x64.zip 2>/dev/null | tail -n 1)}
@@ -43,7 +45,7 @@ if [ ! -f "$chroot/.ready" ]; then
         { tail -n 5 "$chroot.log" >&2; no_window "Debian could not be fetched"; }
     DEBIAN_FRONTEND=noninteractive chroot "$chroot" apt-get install -y --no-install-recommends \
         blender xvfb xdotool imagemagick x11-utils libgl1-mesa-dri libegl1 libgl1 xauth python3-numpy \
-        python3-requests python3-zstandard fonts-dejavu-core procps >>"$chroot.log" 2>&1 ||
+        python3-requests python3-zstandard python3-cattr fonts-dejavu-core procps >>"$chroot.log" 2>&1 ||
         { tail -n 5 "$chroot.log" >&2; no_window "Debian's Blender could not be fetched"; }
     touch "$chroot/.ready"
 fi
@@ -51,7 +53,7 @@ fi
 rm -rf "$out" "$chroot/test"
 mkdir -p "$out" "$chroot/test/out"
 cp "$zip" "$chroot/test/rotocap.zip"
-cp "$root"/tests/gui/*.py "$chroot/test/"
+cp "$root"/tests/gui/*.py "$root/tests/blender/inside/scene_digest.py" "$chroot/test/"
 mkdir "$chroot/test/rigs"
 cp "$root"/tests/rigs/*.py "$root"/tests/rigs/*.toml "$chroot/test/rigs/"
 cp "$root/tests/data/sample/sample.mp4" "$chroot/test/Sample clip.mp4"
@@ -61,6 +63,7 @@ set -u
 export HOME=/test/home BLENDER_USER_RESOURCES=/test/user LIBGL_ALWAYS_SOFTWARE=1 DISPLAY=:97 LANG=C.UTF-8
 export PYTHONPATH=/test
 mkdir -p "$HOME"
+rm -f /tmp/.X97-lock /tmp/.X11-unix/X97 # of a server that was killed: its number is another process's now
 Xvfb :97 -screen 0 1280x1000x24 -nolisten tcp >/test/out/xvfb.log 2>&1 &
 server=$!
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e /tmp/.X11-unix/X97 ] && break; sleep 0.5; done

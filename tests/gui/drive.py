@@ -19,6 +19,7 @@ import capturing
 import character
 import correcting
 import filing
+import queueing
 from installed import install
 from window import OUT, PATIENCE, Steps, picture, report, say
 
@@ -26,6 +27,7 @@ STORIES = {
     "capturing": capturing.story,
     "correcting": correcting.story,
     "character": character.story,
+    "queueing": queueing.story,
     "filing": filing.story,
 }
 
