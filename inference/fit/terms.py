@@ -54,7 +54,7 @@ CHAINS = _chains()  # (22, 22): is joint j turned by turning joint k?
 LOADS = POINTS.moves_with.T.astype(np.float64)  # (22, P): does joint k carry point p?
 LOOKS = CHAINS[list(FACING)].T.astype(np.float64)  # (22, 3): does joint k turn what faces somewhere?
 _DEPTH = CHAINS.sum(axis=1)
-_LEVELS = [np.flatnonzero(_DEPTH == depth) for depth in range(2, _DEPTH.max() + 1)]
+_LEVELS = [np.flatnonzero(depth == _DEPTH) for depth in range(2, _DEPTH.max() + 1)]
 _PARENTS = np.array(PARENTS[:BODY_JOINT_COUNT])
 _BONES = np.eye(len(GROUPS))[list(JOINT_GROUP[:BODY_JOINT_COUNT])].T * POINTS.bone_uses[:, None]  # (P, S, 22)
 _OFFSETS = np.eye(len(GROUPS))[POINTS.group]  # (P, S)

@@ -69,7 +69,7 @@ def rotation(turn: Array) -> Array:
     cosine = 2.0 * half * half
     out = np.empty((3, *turn.shape))
     out[0, 0], out[1, 1], out[2, 2] = (1.0 - cosine * (p * p + q * q) for p, q in ((y, z), (x, z), (x, y)))
-    for i, j, k, own in ((0, 1, 2, z), (2, 0, 1, y), (1, 2, 0, x)):
+    for i, j, own in ((0, 1, z), (2, 0, y), (1, 2, x)):
         both, own = cosine * turn[i] * turn[j], sine * own
         out[i, j], out[j, i] = both - own, both + own
     return out
