@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import bpy
 import numpy as np
@@ -70,6 +71,7 @@ def as_text(lanes: Lanes | None) -> str:
     return json.dumps({lane: lanes[lane] for lane in LANES if lane in lanes}) if lanes else ""
 
 
+@lru_cache(maxsize=8)
 def from_text(text: str) -> Lanes:
     """What `as_text` wrote; no lanes for an empty text."""
     if not text:
@@ -97,7 +99,8 @@ def write(armature: bpy.types.Object, lanes: Lanes, *, before: float) -> None:
     channels = Channels(f"{armature.name} contacts", data, active=True)
     channels.remove([path_of(lane) for lane in lanes])
     for lane, found in lanes.items():
-        data[lane] = 0
+        if lane not in data:
+            data[lane] = 0
         data.id_properties_ui(lane).update(
             min=0, max=1, soft_min=0, soft_max=1, description=f"{LANE_NAMES[lane]} {_TELLS[lane]}"
         )

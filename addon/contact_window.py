@@ -150,8 +150,7 @@ def _window(limbs: dict[str, Span], before: Lanes, lanes: Lanes, ease: float) ->
         hands = [found for lane in HAND_LANES for found in (before.get(lane, ()), lanes.get(lane, ()))]
         wider = widened((low, high), hands)
         low, high = min(low, wider[0] - ease), max(high, wider[1] + ease)
-    around = reach((low - ease, high + ease), lanes)
-    return _Window((low, high), (min(around[0], low) - ease, max(around[1], high) + ease))
+    return _Window((low, high), reach((low - ease, high + ease), lanes))
 
 
 def _arms(bone_map: BoneMap, limbs: Iterable[str]) -> set[str]:
@@ -232,22 +231,25 @@ def _write(
         if len(own) < len(channel.indices):
             return False
         known = [own_keys.written(action, place, curve) for place, curve in own]
-        if any(k is None or not np.array_equal(k.pairs[:, 0], frames) for k in known):
+        if any(k is None or not np.array_equal(k.frames, frames) for k in known):
             return False
-        old = np.stack([k.pairs[rows.start : rows.stop, 1] for k in known], axis=-1)
+        old = np.stack([k.values[rows.start : rows.stop] for k in known], axis=-1)
         new = _aligned(channel, end.plan.rig, old)
         here = slice(written.start - rows.start, written.stop - rows.start)
         if _seam(new[here], old[here], timeline, written) > _SEAM:
             return False
-        if np.abs(new[here] - old[here]).max() < _SAME:
+        differs = np.flatnonzero(np.abs(new[here] - old[here]).max(axis=1) > _SAME)
+        if not len(differs):
             continue
-        if not all(own_keys.as_written(c, k, written) for (_, c), k in zip(own, known, strict=True)):
+        part = slice(int(differs[0]) + written.start, int(differs[-1]) + 1 + written.start)
+        if not all(own_keys.as_written(c, k, part) for (_, c), k in zip(own, known, strict=True)):
             return False
-        values = new[here].astype(np.float32)
+        values = new[part.start - rows.start : part.stop - rows.start].astype(np.float32)
         changes |= {
-            place: (c, k, values[:, n]) for n, ((place, c), k) in enumerate(zip(own, known, strict=True))
+            place: (c, k, part, values[:, n])
+            for n, ((place, c), k) in enumerate(zip(own, known, strict=True))
         }
-    own_keys.rewrite(action, changes, written)
+    own_keys.rewrite(action, changes)
     return True
 
 

@@ -92,7 +92,7 @@ class RotocapCleanStep(bpy.types.PropertyGroup):
     last: bpy.props.IntProperty(name="Last", description="The scene's frame that it ends at", update=_changed)
     only_doubt: bpy.props.BoolProperty(
         name="Only Where in Doubt",
-        description="Fill only frames in which the capture itself says that it may be wrong",
+        description="Fill a part only in frames in which the capture itself says that it may be off",
         default=True, update=_changed,
     )  # fmt: skip
     doubt_m: bpy.props.FloatProperty(

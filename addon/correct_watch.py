@@ -48,10 +48,13 @@ def follow(scene: bpy.types.Scene) -> int:
         return 0
     _busy, count = True, 0
     try:
-        for entry in stale_entries(scene):
+        for entry in scene.rotocap.performances:
+            if entry.armature is None or entry.armature.data is None:
+                continue
             try:
-                count += contact_window.follow_lanes(scene, entry)
-                _problem = ""
+                if not contact_window.follow_lanes(scene, entry):
+                    continue
+                _problem, count = "", count + 1
                 entry.armature.update_tag(refresh={"OBJECT", "DATA", "TIME"})
             except RotocapError as error:
                 # Said once: these lanes are not tried again until they change.

@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
 from ..correct.measure import Change
 from ..correct.steps import Fill, Hold, Range, Smooth, Step, Swap, TakeOver, clean
-from ..inference.errors import RigError, SequenceError, TakeError
+from ..inference.errors import RigError, RotocapError, SequenceError, TakeError
 from ..inference.sequence import SmplxSequence
 from ..retarget.timeline import Timeline
 from . import performances
@@ -161,6 +163,22 @@ def step_of(
     return TakeOver(frames=frames or whole, other=_load(path), ease=step.ease, part=step.part)
 
 
+def range_about(scene: bpy.types.Scene, entry: RotocapPerformance, *, around: int) -> Range:
+    """Scene frames that the animator means: the preview range, or so many about the playhead, of those that
+    the person is in. SequenceError if the person is in none of them."""
+    first, last = scene.frame_current - around, scene.frame_current + around
+    where = f"frame {scene.frame_current}"
+    if scene.use_preview_range:
+        first, last = scene.frame_preview_start, scene.frame_preview_end
+        where = f"the preview range, {first} to {last}"
+    if last < entry.first or first > entry.last:
+        raise SequenceError(
+            f"{where}: {entry.name} is not in the picture here ({entry.first} to {entry.last}); go to a "
+            "frame of theirs, or set the preview range there"
+        )
+    return max(first, entry.first), min(last, entry.last)
+
+
 def video_range(scene: bpy.types.Scene, sequence: SmplxSequence, first: int, last: int) -> Range:
     """Video frames of a range of scene frames. SequenceError if the person is in none of them."""
     if last < first:
@@ -199,6 +217,41 @@ def _scene_frame(scene: bpy.types.Scene, sequence: SmplxSequence, frame: int) ->
 def timeline(scene: bpy.types.Scene, sequence: SmplxSequence) -> Timeline:
     """Which frames of the scene show the sequence, as it was applied."""
     return timeline_of(scene, sequence, subframes=scene.rotocap.retarget.subframes)
+
+
+@contextmanager
+def kept_on_error(entry: RotocapPerformance) -> Iterator[None]:
+    """What was put right is as before if this ends in a RotocapError: there is no undo step then."""
+    before = _values(entry.corrections)
+    try:
+        yield
+    except RotocapError:
+        _set_values(entry.corrections, before)
+        raise
+
+
+def _values(group: bpy.types.PropertyGroup) -> dict[str, Any]:
+    """All values of a group, with those of the lists in it."""
+    return {
+        prop.identifier: [_values(item) for item in getattr(group, prop.identifier)]
+        if prop.type == "COLLECTION"
+        else getattr(group, prop.identifier)
+        for prop in group.bl_rna.properties
+        if prop.identifier != "rna_type"
+    }
+
+
+def _set_values(group: bpy.types.PropertyGroup, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if isinstance(value, list):
+            there = getattr(group, name)
+            there.clear()
+            for item in value:
+                _set_values(there.add(), item)
+    # After the lists, whose own changes mark the group as stale.
+    for name, value in values.items():
+        if not isinstance(value, list):
+            setattr(group, name, value)
 
 
 def forget() -> None:

@@ -27,16 +27,13 @@ _STRAIGHT = 1  # the highest number of Keyframe.interpolation at which handles m
 class Written:
     """A curve without handles as we wrote it."""
 
-    head: bytes  # what it animates, and whether it is muted
-    pairs: NDArray[np.float32]  # (N, 2) frames and values of its keys
-    kinds: NDArray[np.int32]  # (N,) interpolations
+    frames: NDArray[np.float32]  # (N,) of its keys
+    values: NDArray[np.float32]  # (N,)
+    shape: int  # checksum of all but the values: what it animates, frames, interpolation
 
     def total(self) -> int:
         """Its checksum."""
-        return _masked(self.crc())
-
-    def crc(self) -> int:
-        return zlib.crc32(self.kinds, zlib.crc32(self.pairs, zlib.crc32(self.head)))
+        return _total(self.values, self.shape)
 
 
 _memory: OrderedDict[int, Written] = OrderedDict()
@@ -61,35 +58,35 @@ def written(action: bpy.types.Action, place: int, curve: bpy.types.FCurve) -> Wr
     total = sums[place]
     found = _memory.get(total)
     if found is None:
-        found = _read(curve)
-        if found.kinds.max(initial=0) > _STRAIGHT or found.total() != total:
+        found, kinds = _read(curve)
+        if kinds.max(initial=0) > _STRAIGHT or found.total() != total:
             return None
     _remember(total, found)
     return found
 
 
-def as_written(curve: bpy.types.FCurve, known: Written, rows: range) -> bool:
-    """Whether a curve has as many keys as were written, and these ones at those places."""
+def as_written(curve: bpy.types.FCurve, known: Written, rows: slice) -> bool:
+    """Whether a curve has as many keys as were written, and these ones where and as they were."""
     points = curve.keyframe_points
-    return len(points) == len(known.pairs) and known.pairs[rows.start : rows.stop].tolist() == [
-        list(points[row].co) for row in rows
-    ]
+    if len(points) != len(known.values):
+        return False
+    there = np.array([point.co[:] for point in points[rows]], np.float32).reshape(-1, 2)
+    return np.array_equal(there[:, 0], known.frames[rows]) and np.array_equal(there[:, 1], known.values[rows])
 
 
 def rewrite(
     action: bpy.types.Action,
-    changes: Mapping[int, tuple[bpy.types.FCurve, Written, NDArray[np.float32]]],
-    rows: range,
+    changes: Mapping[int, tuple[bpy.types.FCurve, Written, slice, NDArray[np.float32]]],
 ) -> None:
-    """Give some rows of curves, by their places in `curves_of`, other values (len(rows),), as ours."""
+    """Give some rows of curves, by their places in `curves_of`, other values, as ours."""
     sums = list(action[_SUMS])
-    for place, (curve, known, values) in changes.items():
-        points, old = curve.keyframe_points, known.pairs[rows.start : rows.stop, 1]
+    for place, (curve, known, rows, values) in changes.items():
+        points, old = curve.keyframe_points[rows], known.values[rows]
         for k in np.flatnonzero(values != old).tolist():
-            points[rows.start + k].co[1] = values[k]
-        pairs = known.pairs.copy()
-        pairs[rows.start : rows.stop, 1] = values
-        new = replace(known, pairs=pairs)
+            points[k].co[1] = values[k]
+        all_values = known.values.copy()
+        all_values[rows] = values
+        new = replace(known, values=all_values)
         sums[place] = new.total()
         _remember(sums[place], new)
     action[_SUMS] = sums
@@ -107,12 +104,15 @@ def _remember(total: int, curve: Written) -> None:
         _memory.popitem(last=False)
 
 
-def _read(curve: bpy.types.FCurve) -> Written:
+def _read(curve: bpy.types.FCurve) -> tuple[Written, NDArray[np.int32]]:
+    """A curve as it is, and its keys' interpolations (N,)."""
     points = curve.keyframe_points
     pairs, kinds = np.empty((len(points), 2), np.float32), np.empty(len(points), np.int32)
     points.foreach_get("co", pairs.ravel())
     points.foreach_get("interpolation", kinds)
-    return Written(f"{curve.data_path}[{curve.array_index}]{curve.mute}".encode(), pairs, kinds)
+    frames, values = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
+    shape = zlib.crc32(f"{curve.data_path}[{curve.array_index}]{curve.mute}".encode())
+    return Written(frames, values, zlib.crc32(kinds, zlib.crc32(frames, shape))), kinds
 
 
 def _checksums(action: bpy.types.Action) -> list[int]:
@@ -121,14 +121,14 @@ def _checksums(action: bpy.types.Action) -> list[int]:
 
 
 def _checksum(curve: bpy.types.FCurve) -> int:
-    found = _read(curve)
-    total = found.crc()
-    handles = np.empty(2 * len(found.kinds), np.float32)
-    for side in ("handle_left", "handle_right") if found.kinds.max(initial=0) > _STRAIGHT else ():
+    found, kinds = _read(curve)
+    shape = found.shape
+    handles = np.empty(2 * len(kinds), np.float32)
+    for side in ("handle_left", "handle_right") if kinds.max(initial=0) > _STRAIGHT else ():
         curve.keyframe_points.foreach_get(side, handles)
-        total = zlib.crc32(handles, total)
-    return _masked(total)
+        shape = zlib.crc32(handles, shape)
+    return _total(found.values, shape)
 
 
-def _masked(total: int) -> int:
-    return total & 0x7FFFFFFF  # a custom property's integers have a sign
+def _total(values: NDArray[np.float32], shape: int) -> int:
+    return zlib.crc32(values, shape) & 0x7FFFFFFF  # a custom property's integers have a sign

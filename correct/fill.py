@@ -7,6 +7,8 @@ its speed: cubic in the tangent space of the first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,7 @@ def filled(sequence: SmplxSequence, *, part: str, rows: slice) -> SmplxSequence:
     At an end of the take, or beside a gap, the pose of the one side holds. SequenceError if there
     is no frame on either side.
     """
-    return _with_filled(sequence, part, [rows])
+    return _with_filled(sequence, [(part, rows)])
 
 
 def doubtful(sequence: SmplxSequence, *, part: str, sigma_m: float, rows: slice | None = None) -> list[slice]:
@@ -56,20 +58,28 @@ def filled_where_doubtful(
 ) -> SmplxSequence:
     """`filled` in every run of frames where the part is less sure than sigma_m (within `rows`).
 
+    Of a group, each part where it is itself in doubt: a hidden hand does not take the legs along.
     What has no sure frame beside it stays as it is: there is nothing to fill it from.
     """
-    found = doubtful(sequence, part=part, sigma_m=sigma_m, rows=rows)
+    parts.joints_of(part)  # says so of a name that is none
     whole = {(run.start, run.stop) for run in runs(sequence.frame)}
-    return _with_filled(sequence, part, [r for r in found if (r.start, r.stop) not in whole])
+    found = [
+        (single, range_)
+        for single in parts.GROUPS[part]
+        for range_ in doubtful(sequence, part=single, sigma_m=sigma_m, rows=rows)
+        if (range_.start, range_.stop) not in whole
+    ]
+    return _with_filled(sequence, found)
 
 
-def _with_filled(sequence: SmplxSequence, part: str, ranges: list[slice]) -> SmplxSequence:
+def _with_filled(sequence: SmplxSequence, ranges: Sequence[tuple[str, slice]]) -> SmplxSequence:
+    """The sequence with parts made anew in rows."""
     if not ranges:
         return sequence
-    joints = list(parts.joints_of(part))
     poses = sequence.poses.reshape(len(sequence), JOINT_COUNT, 3).astype(np.float64)
     trans = sequence.trans.astype(np.float64)
-    for rows in ranges:
+    for part, rows in ranges:
+        joints = list(parts.joints_of(part))
         for run in runs(sequence.frame):
             here = slice(max(rows.start, run.start), min(rows.stop, run.stop))
             if here.start >= here.stop:

@@ -16,13 +16,6 @@ from .correct_solving import Solving
 _AROUND = 15  # frames to both sides of the playhead, without a preview range
 
 
-def _range(context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> tuple[int, int]:
-    scene = context.scene
-    if scene.use_preview_range:
-        return scene.frame_preview_start, scene.frame_preview_end
-    return max(scene.frame_current - _AROUND, entry.first), min(scene.frame_current + _AROUND, entry.last)
-
-
 def _add_step(entry: bpy.types.PropertyGroup, first: int, last: int, file: str, name: str) -> None:
     kept = entry.corrections
     step = kept.steps.add()
@@ -58,7 +51,7 @@ class ROTOCAP_OT_capture_again(Solving):
             entry, _ = corrections.required(context)
             sequence = corrections.raw(entry)
             if not (self.first or self.last):
-                self.first, self.last = _range(context, entry)
+                self.first, self.last = corrections.range_about(context.scene, entry, around=_AROUND)
             first, last = corrections.video_range(context.scene, sequence, self.first, self.last)
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
@@ -156,9 +149,5 @@ class ROTOCAP_OT_take_from_person(OnPerformance):
         )  # fmt: skip
         if other is None:
             raise RigError(f"{entry.name}: its take has no other person in this scene to take a range from")
-        first, last = _range(context, entry)
+        first, last = corrections.range_about(context.scene, entry, around=_AROUND)
         _add_step(entry, first, last, performances.file_of(other).name, f"As {other.name}")
-
-    def put_back(self, entry: bpy.types.PropertyGroup) -> None:
-        if len(entry.corrections.steps) and entry.corrections.steps[0].kind == "take_over":
-            entry.corrections.steps.remove(0)

@@ -25,24 +25,19 @@ class ROTOCAP_OT_add_step(OnPerformance):
 
     def change(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
         kept, scene = entry.corrections, context.scene
+        ranged = self.kind in ("swap", "hold") or scene.use_preview_range
+        frames = (entry.first, entry.last)
+        if ranged:
+            frames = corrections.range_about(scene, entry, around=_AROUND)
         step = kept.steps.add()
         step.kind = self.kind
         step.name = next(name for kind, name, *_ in KINDS if kind == self.kind)
-        if scene.use_preview_range:
-            step.first, step.last = scene.frame_preview_start, scene.frame_preview_end
-        else:
-            step.first = max(scene.frame_current - _AROUND, entry.first)
-            step.last = min(scene.frame_current + _AROUND, entry.last)
-        step.at = scene.frame_current
-        step.use_range = self.kind in ("swap", "hold") or scene.use_preview_range
+        step.first, step.last = frames
+        step.at = min(max(scene.frame_current, frames[0]), frames[1])
+        step.use_range = ranged
         step.part = {"hold": "left_arm"}.get(self.kind, "all")
         kept.step = len(kept.steps) - 1
         kept.clean_on = True
-
-    def put_back(self, entry: bpy.types.PropertyGroup) -> None:
-        kept = entry.corrections
-        kept.steps.remove(len(kept.steps) - 1)
-        kept.step = max(0, len(kept.steps) - 1)
 
 
 class ROTOCAP_OT_remove_step(OnPerformance):

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
 
-from ..addon import contact_lanes, contact_window, correct_apply, corrections
+from ..addon import contact_lanes, contact_reach, contact_window, correct_apply, corrections
 from ..addon.correct_properties import LANE_NAMES
 from ..correct.lanes import FOOT_LANES, HAND_LANES, LANES
 from ..inference.errors import RigError, RotocapError
 
+_STRAYS = 0.02  # metres that a held hand may get about before that is worth a word
 _WHICH = {"FEET": FOOT_LANES, "HANDS": HAND_LANES, "ALL": LANES}
 _FEET = tuple((lane, LANE_NAMES[lane], "") for lane in FOOT_LANES)
 _HANDS = tuple((lane, LANE_NAMES[lane], "") for lane in HAND_LANES)
@@ -27,7 +31,8 @@ class _OnLanes(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             entry, armature = corrections.required(context)
-            self.change(context.scene, entry, armature)
+            with _kept_on_error(entry, armature):
+                self.change(context.scene, entry, armature)
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -39,24 +44,44 @@ class _OnLanes(bpy.types.Operator):
         raise NotImplementedError
 
 
-def _put(
-    scene: bpy.types.Scene, entry: bpy.types.PropertyGroup, armature: bpy.types.Object, lane: str,
-    span: contact_lanes.Span, *, down: bool,
-) -> None:  # fmt: skip
-    """Change one lane and let the limb follow at once. RotocapError: then the lane is as it was."""
-    before, solved = contact_lanes.read(armature), entry.corrections.solved_lanes
-    contact_lanes.set_down(armature, lane, span, down, before=entry.first - 1.0)
-    entry.corrections.contacts_on = True
+@contextmanager
+def _kept_on_error(entry: bpy.types.PropertyGroup, armature: bpy.types.Object) -> Iterator[None]:
+    """Lanes are as they were if this ends in a RotocapError."""
+    before = contact_lanes.read(armature) or {}
     try:
-        contact_window.follow_lanes(scene, entry)
+        with corrections.kept_on_error(entry):
+            yield
     except RotocapError:
-        if before is not None and lane in before:
-            contact_lanes.write(armature, {lane: before[lane]}, before=entry.first - 1.0)
-        else:
-            contact_lanes.remove(armature, [lane])
-        entry.corrections.solved_lanes = solved
+        now = contact_lanes.read(armature) or {}
+        changed = {lane: found for lane, found in before.items() if now.get(lane) != found}
+        if changed:
+            contact_lanes.write(armature, changed, before=entry.first - 1.0)
+        if now.keys() - before.keys():
+            contact_lanes.remove(armature, now.keys() - before.keys())
         raise
+
+
+def _put(
+    scene: bpy.types.Scene, entry: bpy.types.PropertyGroup, armature: bpy.types.Object, lane: str, *,
+    span: contact_lanes.Span,
+) -> contact_lanes.Span | None:  # fmt: skip
+    """Put a point down over a span, or lift the contact that is at the playhead; the limb follows at once.
+
+    Returns the span if it is down now.
+    """
+    frame = float(scene.frame_current)
+    there = contact_lanes.at(contact_lanes.read(armature), lane, frame)
+    span = (max(span[0], float(entry.first)), min(span[1], entry.last + 1.0))
+    if there is None and span[1] <= span[0]:
+        raise RigError(
+            f"frame {frame:g}: {entry.name} is not in the picture here ({entry.first} to {entry.last}); "
+            "go to a frame of theirs"
+        )
+    contact_lanes.set_down(armature, lane, there or span, there is None, before=entry.first - 1.0)
+    entry.corrections.contacts_on = True
+    contact_window.follow_lanes(scene, entry)
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    return span if there is None else None
 
 
 class ROTOCAP_OT_make_lanes(_OnLanes):
@@ -94,6 +119,7 @@ class ROTOCAP_OT_remove_lanes(_OnLanes):
     def change(
         self, scene: bpy.types.Scene, entry: bpy.types.PropertyGroup, armature: bpy.types.Object
     ) -> None:
+        corrections.cleaned(scene, entry)  # says so before anything is taken away
         contact_lanes.remove(armature, _WHICH[self.which])
         correct_apply.refresh(scene, entry)
 
@@ -116,9 +142,7 @@ class ROTOCAP_OT_put_down(_OnLanes):
         self, scene: bpy.types.Scene, entry: bpy.types.PropertyGroup, armature: bpy.types.Object
     ) -> None:
         frame = float(scene.frame_current)
-        there = contact_lanes.at(contact_lanes.read(armature), self.lane, frame)
-        span = there or (frame, frame + self.frames)
-        _put(scene, entry, armature, self.lane, span, down=there is None)
+        _put(scene, entry, armature, self.lane, span=(frame, frame + self.frames))
 
 
 class ROTOCAP_OT_hold_hand(_OnLanes):
@@ -141,13 +165,14 @@ class ROTOCAP_OT_hold_hand(_OnLanes):
         self, scene: bpy.types.Scene, entry: bpy.types.PropertyGroup, armature: bpy.types.Object
     ) -> None:
         frame = float(scene.frame_current)
-        there = contact_lanes.at(contact_lanes.read(armature), self.lane, frame)
         span = (frame, frame + self.frames)
         if scene.use_preview_range and scene.frame_preview_start <= frame <= scene.frame_preview_end:
             span = (float(scene.frame_preview_start), scene.frame_preview_end + 1.0)
-        if there is None and (span[1] <= entry.first or span[0] > entry.last):
-            raise RigError(
-                f"frame {frame:g}: {entry.name} is not in the picture here ({entry.first} to {entry.last}); "
-                "go to a frame of theirs"
+        held = _put(scene, entry, armature, self.lane, span=span)
+        away = contact_reach.stray(scene, entry, self.lane, held) if held is not None else 0.0
+        if away > _STRAYS:
+            self.report(
+                {"WARNING"},
+                f"The {self.lane.replace('_', ' ')} goes along by {100.0 * away:.0f} cm: the body gets too "
+                "far away for the arm. Hold it for fewer frames, or pose the body nearer and Correct",
             )
-        _put(scene, entry, armature, self.lane, there or span, down=there is None)

@@ -22,39 +22,19 @@ class OnPerformance(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        before = None
-        entry = corrections.chosen(context)
         try:
             entry, _ = corrections.required(context)
-            before = _switches(entry)
-            self.change(context, entry)
-            for note in correct_apply.refresh(context.scene, entry):
-                self.report({"WARNING"}, note)
+            with corrections.kept_on_error(entry):
+                self.change(context, entry)
+                for note in correct_apply.refresh(context.scene, entry):
+                    self.report({"WARNING"}, note)
         except RotocapError as error:
-            if entry is not None and before is not None:
-                self.put_back(entry)
-                _switch_back(entry, before)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
     def change(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
         """What is to be different before the motion is made anew."""
-
-    def put_back(self, entry: bpy.types.PropertyGroup) -> None:
-        """Undo `change`, since the motion could not be made."""
-
-
-_SWITCHES = ("clean_on", "contacts_on", "pins_on")
-
-
-def _switches(entry: bpy.types.PropertyGroup) -> dict[str, bool]:
-    return {name: getattr(entry.corrections, name) for name in _SWITCHES}
-
-
-def _switch_back(entry: bpy.types.PropertyGroup, before: dict[str, bool]) -> None:
-    for name, value in before.items():
-        setattr(entry.corrections, name, value)
 
 
 class ROTOCAP_OT_toggle_layer(OnPerformance):

@@ -86,9 +86,10 @@ class Solving(bpy.types.Operator):
             if self._task is not None:
                 self._task.result()
             entry = self._entry(context)
-            self.done(context, entry)
-            for note in correct_apply.refresh(context.scene, entry):
-                self.report({"WARNING"}, note)
+            with corrections.kept_on_error(entry):
+                self.done(context, entry)
+                for note in correct_apply.refresh(context.scene, entry):
+                    self.report({"WARNING"}, note)
         except Cancelled:
             self.report({"WARNING"}, "Stopped: all is as it was")
             return {"CANCELLED"}

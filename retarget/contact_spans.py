@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,12 +195,16 @@ def _slope(values: Array, known: Flags, at: int, inwards: int, first: int, last:
 
 def _hermite(start: Array, start_slope: Array, end: Array, end_slope: Array, steps: int) -> Array:
     """(steps + 1, k) from start to end with these slopes (a step) at the ends."""
-    t = np.linspace(0.0, 1.0, steps + 1)[:, None]
-    return np.asarray(
-        (2 * t**3 - 3 * t**2 + 1) * start
-        + (t**3 - 2 * t**2 + t) * steps * start_slope
-        + (3 * t**2 - 2 * t**3) * end
-        + (t**3 - t**2) * steps * end_slope
+    return np.asarray(_basis(steps) @ np.stack([start, start_slope, end, end_slope]))
+
+
+@lru_cache(maxsize=256)
+def _basis(steps: int) -> Array:
+    """(steps + 1, 4) shares of start, slope there, end and slope there along a cubic."""
+    t = np.arange(steps + 1) / steps
+    return np.stack(
+        [2 * t**3 - 3 * t**2 + 1, (t**3 - 2 * t**2 + t) * steps, 3 * t**2 - 2 * t**3, (t**3 - t**2) * steps],
+        axis=-1,
     )
 
 

@@ -90,6 +90,7 @@ def ground(solved: Solved, motion: Motion, options: ContactOptions | None = None
         arms = {
             f"{side}_arm": arm for side in SIDES if (arm := _arm(solved, motion, side, travelled)) is not None
         }
+        turns = dict(turns)  # what is solved already keeps its own: the fit tells by it what has changed
         for limb, hand in hold_hands(arms, spans=motion.spans, fps=rate, options=options).items():
             side = limb.split("_")[0]
             _bend(turns, solved, side, _PARTS["arm"][:2], hand.bent)

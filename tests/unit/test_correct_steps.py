@@ -192,6 +192,19 @@ def test_a_fill_looks_for_what_the_capture_doubted() -> None:
     assert np.array_equal(untouched.poses, all_bad.poses)
 
 
+def test_only_the_part_that_is_in_doubt_is_filled() -> None:
+    """A hidden hand does not take the legs along, though the whole body was asked for."""
+    sequence = sequence_of(waving(hertz=0.5))
+    sigma = np.full((120, 55), 0.01)
+    sigma[40:50, INDEX["left_wrist"]] = 0.3
+    sequence = replace(sequence, sigma=sigma)
+    fixed = applied(sequence, Fill(part="all", sigma_m=0.1))
+    changed = np.abs(poses_of(fixed) - poses_of(sequence)).max(axis=-1) > 1e-4
+    assert set(np.flatnonzero(changed.any(axis=0))) <= set(parts.joints_of("left_arm"))
+    assert np.flatnonzero(changed.any(axis=1)).tolist() == list(range(40, 50))
+    assert np.array_equal(fixed.trans, sequence.trans)
+
+
 def test_a_fill_at_the_end_of_the_take_holds_the_last_pose() -> None:
     sequence = sequence_of(waving())
     fixed = applied(sequence, Fill(part="left_arm", frames=(110, 119)))

@@ -15,6 +15,8 @@ from rotocap.retarget.contacts import ContactOptions
 from rotocap.retarget.grounding import Grounded, ground, limb_joints, upright_turn
 from rotocap.retarget.ik import bend_angle
 from rotocap.retarget.motion import Motion
+from rotocap.retarget.posed import pose
+from rotocap.retarget.quaternions import to_matrix
 from rotocap.retarget.segments import rotation_angle
 from rotocap.retarget.solve import Solved, solve
 from rotocap.tools.evaluate.retarget import targets
@@ -123,3 +125,17 @@ def test_one_frame_and_no_frame(leaning: tuple[Motion, Solved]) -> None:
     assert np.abs(wrist(held(leaning).solved, "right") - before).max() < 1e-9
     one = wrist(held(leaning, right=slice(60, 61)).solved, "right")
     assert np.abs(one - before).max() < 1e-6  # one frame is where it is already
+
+
+def test_with_feet_held_as_well_the_channels_do_it(leaning: tuple[Motion, Solved]) -> None:
+    """What is keyed brings the hand there, not only what is measured."""
+    motion, solved = leaning
+    standing = replace(said(motion, left=HELD), contact=np.ones((COUNT, 4)))
+    end = ground(solved, standing, ContactOptions(drift=np.inf, settled=np.inf)).solved
+    assert np.ptp(wrist(end, "left")[HELD], axis=0).max() < 1e-4
+    rig = solved.plan.rig
+    basis = {rig.index(name): to_matrix(turn) for name, turn in end.rotations.items()}
+    places = {rig.index(name): location for name, location in end.locations.items()}
+    hand = rig.index(solved.plan.bone_map["left_hand"][0])
+    played = rig.to_world(pose(rig, COUNT, basis, places).heads([hand]))[:, 0]
+    assert np.abs(played - wrist(end, "left")).max() < 1e-9

@@ -127,7 +127,10 @@ def test_hands_outlive_clean_up_new_lanes_of_feet_muting_and_a_new_capture(
     armature, _, path = applied(stepping)
     scene.frame_set(100)
     assert bpy.ops.rotocap.hold_hand(lane="left_hand", frames=30) == {"FINISHED"}
-    held = lambda: wander(armature, scene, "left_wrist", 100, 129)[0] < 1e-3  # noqa: E731
+
+    def held() -> bool:
+        return wander(armature, scene, "left_wrist", 100, 129)[0] < 1e-3
+
     assert bpy.ops.rotocap.add_step(kind="smooth") == {"FINISHED"}
     assert held()
     for _ in range(2):

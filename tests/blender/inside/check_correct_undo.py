@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import shutil
 import sys
 from pathlib import Path
 
 import bpy
 import numpy as np
+import pytest
 from mathutils import Quaternion
 
 sys.path.append(str(Path(__file__).parent))
@@ -122,3 +124,50 @@ def _keys_apart(before: dict[str, str], after: dict[str, str]) -> list[str]:
     """What differs beside the frame and pose that the scene is shown in: each step sets its own."""
     shown = (".frame_current", "pose ", "matrix ", ".location", ".rotation", ".scale", ".value")
     return [line for line in difference(before, after) if not any(word in line for word in shown)]
+
+
+def test_nothing_is_lost_where_the_take_is_gone(scene, module, known_motion, known_take) -> None:
+    """What cannot be done has no undo step: steps, lanes, switches and keys are as they were."""
+    path = known_take(known_motion(frame=np.arange(50), bend=0.2))
+    scene.rotocap.take = str(path)
+    assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+    for number in (0, 1, 3, 4, 6):
+        step(scene, number)
+    shutil.rmtree(path)
+    module("addon.corrections").forget()
+    scene.frame_set(20)
+    before = digest()
+    asked = {
+        "add_step": {"kind": "fill"}, "remove_step": {}, "move_step": {"direction": -1}, "update_motion": {},
+        "toggle_layer": {"layer": "contacts_on"}, "make_lanes": {}, "remove_lanes": {},
+        "put_down": {"lane": "left_heel"}, "hold_hand": {"lane": "left_hand"}, "capture_again": {},
+        "drag_point": {"keypoint": WRIST, "place": (9.0, 9.0)}, "take_from_person": {},
+    }  # fmt: skip
+    for name, arguments in asked.items():
+        with pytest.raises(RuntimeError, match=r"the take's folder is gone|no other person"):
+            getattr(bpy.ops.rotocap, name)(**arguments)
+        assert difference(before, digest()) == [], name
+    assert module("addon.correct_watch").stale_entries(scene) == []
+    # Edits are keys, and need no take.
+    posed(0.3)
+    assert bpy.ops.rotocap.correct_pose() == {"FINISHED"}
+
+
+def test_outside_of_the_take_every_button_says_where_to_go(scene, module, known_motion, known_take) -> None:
+    scene.rotocap.take = str(known_take(known_motion(frame=np.arange(50), bend=0.2)))
+    assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+    assert bpy.ops.rotocap.make_lanes() == {"FINISHED"}
+    scene.frame_set(900)
+    before = digest()
+    asked = (("add_step", {"kind": "hold"}), ("capture_again", {}), ("put_down", {"lane": "left_toe"}),
+             ("hold_hand", {"lane": "left_hand"}))  # fmt: skip
+    for name, arguments in asked:
+        with pytest.raises(RuntimeError, match=r"is not in the picture here \(1 to 50\); go to a"):
+            getattr(bpy.ops.rotocap, name)(**arguments)
+        assert difference(before, digest()) == [], name
+    # A step for the whole take needs no place, and a preview range is one.
+    assert bpy.ops.rotocap.add_step(kind="smooth") == {"FINISHED"}
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 40, 400
+    assert bpy.ops.rotocap.add_step(kind="hold") == {"FINISHED"}
+    held = scene.rotocap.performances[0].corrections.steps[1]
+    assert (held.first, held.last, held.at) == (40, 50, 50)
