@@ -99,6 +99,8 @@ def _of_joints(terms: Terms, look: Look) -> Array:
     out += right_jacobian_square(look.from_read) * terms.read_precision
     for joint, row, _, active in hinges(look.local):
         out[:, :, joint] += active * row[:, None] * row[None]
+    for joint, row, _, weight, _ in terms.standing_knees(look.local):
+        out[:, :, joint] += weight * row[:, None] * row[None]
     return out
 
 

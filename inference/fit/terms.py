@@ -130,6 +130,13 @@ class Terms:
         step = np.diff(evidence.time_s) * 30.0
         certainty = np.minimum(evidence.standing[:-1], evidence.standing[1:])
         self.standing = certainty.T / (options.slide_sigma**2 * step * np.minimum(step, 1.0))  # (4, T - 1)
+        self.stood_on = np.stack(
+            [
+                evidence.standing[:, list(feet)].max(axis=1)
+                * evidence.weight[:, POINTS.anchor == joint].max(axis=1)
+                for joint, feet in prior.STANDING_KNEES
+            ]
+        )  # (2, T), where the knee is seen
         shares = stature_shares(start.log_scale)
         precision = np.eye(len(GROUPS)) / LOG_SCALE_SIGMA**2 + np.outer(shares, shares) / STATURE_SIGMA**2
         # A detector errs alike in neighbouring frames: so many frames are one measurement.
@@ -189,6 +196,9 @@ class Terms:
         for joint, row, beyond, active in hinges(state.local):
             moment[:, joint] += active * beyond * row
             cost += float((active * beyond * beyond).sum())
+        for joint, row, bend, weight, part in self.standing_knees(state.local):
+            moment[:, joint] += weight * bend * row
+            cost += part
         gradient[:, 3:] += moment.transpose(2, 1, 0).reshape(self.count, -1)
         away = state.pelvis - self.start.pelvis
         gradient[:, :3] += (self.stay * away).T
@@ -198,6 +208,17 @@ class Terms:
             cost, gradient, scale_gradient, state.local, world, arms, points, rows, picture_weight,
             relative_weight, facing, facing_weight, from_neutral, from_read, grown,
         )  # fmt: skip
+
+    def standing_knees(self, local: Array) -> Iterator[tuple[int, Array, Array, Array, float]]:
+        """Of each knee its joint, how turning it changes its bend (3, T), the bend (T,), what straightens
+        it (T,), one over a square sigma, where the leg is stood on; and the cost (Tukey's biweight)."""
+        for column, (joint, _) in enumerate(prior.STANDING_KNEES):
+            turn = axis_angle(local[:, :, joint])
+            bend, row = turn[0], right_jacobian_inverse(turn)[0]
+            left = np.maximum(1.0 - (bend / prior.STANDING_KNEE_BENT) ** 2, 0.0)
+            stiff = self.stood_on[column] / prior.STANDING_KNEE_SIGMA**2
+            cost = float((stiff * (1.0 - left**3)).sum()) * prior.STANDING_KNEE_BENT**2 / 3.0
+            yield joint, row, bend, stiff * left**2, cost
 
     def _robust(self, square: Array, certainty: Array) -> tuple[Array, float]:
         """Weights of residuals, of their squares in sigmas, by Geman and McClure; and their cost."""

@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
 
 from rotocap.inference import wholebody
 from rotocap.inference.camera import rotation_to_ray
-from rotocap.inference.fit import FitOptions, initial, solve
-from rotocap.inference.fit.body import BodyOptions, _Problem
-from rotocap.inference.fit.evidence import gather
-from rotocap.inference.fit.model_points import GROUPS, POINTS, scaled_rest, stature
-from rotocap.inference.kinematics import forward, matrix_from_axis_angle
+from rotocap.inference.fit import FitOptions, initial, prior, solve
+from rotocap.inference.fit.band import blocks
+from rotocap.inference.fit.body import BodyOptions, _moved, fit_body
+from rotocap.inference.fit.evidence import Evidence, gather
+from rotocap.inference.fit.model_points import FOOT_ROWS, GROUPS, POINTS, scaled_rest, stature
+from rotocap.inference.fit.stiffness import system as stiffness
+from rotocap.inference.fit.terms import FACING, HIPS, Look, State, Terms
+from rotocap.inference.fit.turns import axis_angle, frames_last, product_after
+from rotocap.inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
 from rotocap.inference.lift.network import lift
 from rotocap.inference.skeleton import INDEX
 from rotocap.inference.world import to_sequence, world_from_camera
@@ -111,18 +117,93 @@ def test_derivatives_agree_with_differences(free_scale: bool) -> None:
         # Not the 3D points and the standing feet: their pull on the scales is left out on purpose.
         evidence.relative_precision[:] = 0.0
         evidence.standing[:] = 0.0
-    problem = _Problem(evidence, options, np.zeros(len(GROUPS)), free_scale, pelvis)
-    state = (local, pelvis, log_scale)
-    _, system = problem.linearise(*state)
+    terms, state = _terms(evidence, local, pelvis, options=options, free_scale=free_scale)
+    look = terms.look(state)
     rng = np.random.default_rng(3)
     size = 1e-5
     for _ in range(5):
         step = rng.normal(size=(6, 69)) * size
         shared = rng.normal(size=len(GROUPS)) * size if free_scale else np.zeros(0)
-        ahead, _ = problem.linearise(*problem.moved(state, (step, shared)))
-        back, _ = problem.linearise(*problem.moved(state, (-step, -shared)))
-        expected = 2.0 * (system.gradient @ step.reshape(-1) + system.corner_gradient @ shared)
+        ahead = terms.look(_moved(state, step, shared)).cost
+        back = terms.look(_moved(state, -step, -shared)).cost
+        expected = 2.0 * ((look.gradient * step).sum() + look.scale_gradient @ shared)
         assert (ahead - back) / 2.0 == pytest.approx(expected, rel=1e-3)
+
+
+def _terms(
+    evidence: Evidence,
+    local: np.ndarray,
+    pelvis: np.ndarray,
+    *,
+    options: BodyOptions | None = None,
+    free_scale: bool,
+) -> tuple[Terms, State]:
+    state = State(frames_last(local), np.ascontiguousarray(pelvis.T), np.zeros(len(GROUPS)))
+    return Terms(evidence, options or BodyOptions(), state, free_scale=free_scale), state
+
+
+def _whole(band: np.ndarray) -> np.ndarray:
+    """The symmetric matrix of a lower band (T, 69, 139)."""
+    size = band.shape[0] * band.shape[1]
+    whole = np.zeros((size, size))
+    for below in range(min(band.shape[2], size)):
+        index = np.arange(size - below)
+        whole[index + below, index] = band.reshape(size, -1)[: size - below, below]
+    return whole + np.tril(whole, -1).T
+
+
+def test_the_normal_equations_hold_every_term() -> None:
+    """Along random steps: the weighted squares of how every residual changes, by finite differences."""
+    count = 5
+    local, pelvis, log_scale = _motion(count)
+    local[:, INDEX["left_knee"]] = matrix_from_axis_angle(np.array([-0.2, 0.05, 0.1]))  # over its limit
+    keypoints, points3d, _ = _observed(local, pelvis, log_scale, 4.0, 0.05)
+    keypoints[:, wholebody.LEFT_HAND] = (500.0, 500.0, 0.9)
+    points3d[:, wholebody.LEFT_HAND] = 0.1 * np.random.default_rng(2).normal(size=(21, 3))
+    times = np.arange(count) / 30.0
+    evidence = gather(time_s=times, keypoints=keypoints, points3d=points3d, camera_K=K)
+    evidence.standing[:] = 0.7
+    evidence.turns[:] = local @ matrix_from_axis_angle(np.array([0.1, -0.2, 0.3]))
+    evidence.turn_precision[:] = 5.0
+    evidence.weight[2, 3:] = 0.0  # a frame that its few points do not place
+    terms, state = _terms(evidence, local, pelvis, free_scale=False)
+    look = terms.look(state)
+    assert (look.facing_weight > 0.0).any() and terms.stay.any()
+    whole = _whole(stiffness(terms, look).band)
+    before, middle, after = (weights[:, None] for weights in terms.second_difference)
+    rng, size = np.random.default_rng(3), 1e-6
+    for _ in range(4):
+        step = rng.normal(size=(count, 69))
+        there, back = (terms.look(_moved(state, sign * size * step, np.zeros(0))) for sign in (1.0, -1.0))
+
+        def change(of: Callable[[Look], np.ndarray], there: Look = there, back: Look = back) -> np.ndarray:
+            return (of(there) - of(back)) / (2.0 * size)
+
+        points = change(lambda seen: seen.points) + step[:, :3].T[:, None]
+        flat = np.einsum("aipt,ipt->apt", look.picture, points)
+        relative = points - points[:, HIPS].mean(axis=1, keepdims=True)
+        facing = change(lambda seen: axis_angle(product_after(seen.world[:, :, FACING], terms.facing)))
+        hinge = change(lambda seen: axis_angle(seen.local[:, :, INDEX["left_knee"]]))[0]
+        expected = (
+            (look.picture_weight * flat**2).sum()
+            + np.einsum(
+                "ipt,ijpt,jpt,pt->", relative, terms.relative_precision, relative, look.relative_weight
+            )
+            + (terms.standing * np.diff(points[:, FOOT_ROWS]) ** 2).sum()
+            + (look.facing_weight * facing**2).sum()
+            + (terms.spread_precision * change(lambda seen: seen.from_neutral) ** 2).sum()
+            + (terms.read_precision * change(lambda seen: seen.from_read) ** 2).sum()
+            + (hinge**2).sum() / prior.HINGE_SIGMA**2
+            + sum(
+                (weight * change(lambda seen, joint=joint: axis_angle(seen.local[:, :, joint]))[0] ** 2).sum()
+                for joint, _, _, weight, _ in terms.standing_knees(look.local)
+            )
+            + (
+                terms.smooth_precision * (before * step[:-2] + middle * step[1:-1] + after * step[2:]) ** 2
+            ).sum()
+            + (terms.stay[:, None] * step[:, :3] ** 2).sum()
+        )
+        assert step.reshape(-1) @ whole @ step.reshape(-1) == pytest.approx(expected, rel=1e-6)
 
 
 def test_slow_motion_with_noise_of_its_own_in_every_frame_is_solved() -> None:
@@ -153,20 +234,14 @@ def test_the_band_solves_what_the_whole_matrix_does() -> None:
     times = np.array([0.0, 1.0, 2.5, 3.0, 4.0, 9.0]) / 30.0
     evidence = gather(time_s=times, keypoints=keypoints, points3d=points3d, camera_K=K)
     evidence.standing[:] = 0.7
-    _, system = _Problem(evidence, BodyOptions(), np.zeros(len(GROUPS)), True, pelvis).linearise(
-        local, pelvis, np.zeros(len(GROUPS))
-    )
-    size, whole = 6 * 69, np.zeros((6 * 69, 6 * 69))
-    for below, row in enumerate(system.band):
-        index = np.arange(size - below)
-        whole[index + below, index] = row[: size - below]
-        assert not row[size - below :].any()  # nothing hangs over the end
-    whole += np.tril(whole, -1).T
-    for t, block in enumerate(system.blocks):
-        whole[69 * t : 69 * t + 69, 69 * t : 69 * t + 69] += block
+    terms, state = _terms(evidence, local, pelvis, free_scale=True)
+    look = terms.look(state)
+    system = stiffness(terms, look)
+    assert not blocks(system.band)[-1, :, 69:].any()  # nothing hangs over the end
+    whole = _whole(system.band)
     whole = np.block([[whole, system.border], [system.border.T, system.corner]])
-    right = -np.concatenate([system.gradient, system.corner_gradient])
-    frames, shared = system.solve(0.0)
+    right = -np.concatenate([look.gradient.reshape(-1), look.scale_gradient])
+    frames, shared = system.factor(0.0).step(look.gradient, look.scale_gradient)
     found = np.concatenate([frames.reshape(-1), shared])
     np.testing.assert_allclose(whole @ found, right, atol=1e-3 * np.abs(right).max())
     np.testing.assert_allclose(found, np.linalg.solve(whole, right), rtol=1e-3, atol=1e-4)
@@ -288,3 +363,32 @@ def test_proportions_follow_the_bones_that_the_network_sees() -> None:
         found[name] = scales[GROUPS.index("forearm")] - scales[GROUPS.index("thigh")]
     # It is careful: the rest comes from the picture, when the fit frees the bones.
     assert found["long"] - found["short"] > 0.02
+
+
+def _bent_from_the_front(bend: float, *, standing: bool) -> float:
+    """The knees' bend, radians, that a fit makes of legs with that bend, of whose depth little is known."""
+    count = 20
+    turn = np.zeros((count, 22, 3))
+    for side in ("left", "right"):
+        turn[:, INDEX[f"{side}_hip"], 0] = turn[:, INDEX[f"{side}_ankle"], 0] = -0.5 * bend
+        turn[:, INDEX[f"{side}_knee"], 0] = bend
+    turn[:, 0, 0] = np.pi
+    local = matrix_from_axis_angle(turn)
+    pelvis = np.tile([0.0, 0.1, 4.5], (count, 1))
+    keypoints, points3d, _ = _observed(local, pelvis, np.zeros(len(GROUPS)), 0.0, 0.0)
+    evidence = gather(time_s=np.arange(count) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=K)
+    evidence.relative_precision[:] = 0.0
+    evidence.turns[:], evidence.turn_precision[:] = local, 1.0 / 0.5**2
+    evidence.standing[:] = float(standing)
+    fit = fit_body(
+        evidence, local=local, pelvis=pelvis, log_scale=np.zeros(len(GROUPS)), free_scale=False,
+        options=BodyOptions(),
+    )  # fmt: skip
+    knees = fit.local[:, [INDEX["left_knee"], INDEX["right_knee"]]]
+    return float(np.linalg.norm(axis_angle_from_matrix(knees), axis=-1).mean())
+
+
+def test_who_stands_stands_on_straight_legs_unless_they_are_clearly_bent() -> None:
+    lifted, stood_on = (_bent_from_the_front(0.26, standing=standing) for standing in (False, True))
+    assert stood_on < 0.5 * lifted
+    assert _bent_from_the_front(0.9, standing=True) > 0.85 * 0.9
