@@ -159,14 +159,15 @@ class ROTOCAP_PT_contacts(_OfEntry, bpy.types.Panel):
             for lane in FOOT_LANES:
                 down = contact_lanes.at(lanes, lane, frame) is not None
                 grid.operator("rotocap.put_down", text=LANE_NAMES[lane], depress=down).lane = lane
-        row = layout.row(align=True)
-        row.label(text="Hold Hand Here", icon="VIEW_PAN")
-        if any(lane in lanes for lane in HAND_LANES):
-            row.operator("rotocap.remove_lanes", text="", icon="X").which = "HANDS"
-        row = layout.row(align=True)
+        row = layout.split(factor=0.45, align=True)
+        row.label(text="Hold Hand Here")
+        row = row.row(align=True)
         for lane in HAND_LANES:
             held = contact_lanes.at(lanes, lane, frame) is not None
-            row.operator("rotocap.hold_hand", text=LANE_NAMES[lane], depress=held).lane = lane
+            side = LANE_NAMES[lane].removesuffix(" Hand")
+            row.operator("rotocap.hold_hand", text=side, depress=held).lane = lane
+        if any(lane in lanes for lane in HAND_LANES):
+            row.operator("rotocap.remove_lanes", text="", icon="X").which = "HANDS"
         if lanes:
             paragraph(layout.column(align=True), "Drag the lanes' keys in the dope sheet.", "INFO")
 
