@@ -58,7 +58,7 @@ def follow(scene: bpy.types.Scene) -> int:
                 entry.armature.update_tag(refresh={"OBJECT", "DATA", "TIME"})
             except RotocapError as error:
                 # Said once: these lanes are not tried again until they change.
-                _problem = str(error)
+                _problem, entry.corrections.stale = str(error), True
                 lanes = contact_lanes.read(entry.armature) if entry.corrections.contacts_on else None
                 entry.corrections.solved_lanes = contact_lanes.as_text(lanes)
     finally:
