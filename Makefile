@@ -6,8 +6,12 @@ ROTOCAP := $(VENV)/bin/rotocap
 SAMPLE := tests/data/sample/sample.mp4
 VIDEO ?= $(SAMPLE)
 PYTEST_ARGS ?=
-# Debian's Blender brings Python 3.13.
-GUI_ZIP := $(PY) -m rotocap.tools.build_extension --platform linux-x64 --python 3.13 --out build/gui-zip
+# Which Debian the window is in: trixie has Blender 4.3 and Python 3.13, sid the newest (5.2, 3.14).
+export GUI_SUITE ?= trixie
+GUI_PYTHON_trixie := 3.13
+GUI_PYTHON_sid := 3.14
+GUI_ZIP = $(PY) -m rotocap.tools.build_extension --platform linux-x64 --python $(GUI_PYTHON_$(GUI_SUITE)) \
+	--out build/gui-zip-$(GUI_SUITE)
 export BLENDER_USER_RESOURCES ?= $(CURDIR)/build/blender_user
 
 .PHONY: help demo test test-all test-gui bench-gui lint models extension eval train bench setup clean

@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Drives the add-on in a real window: Debian's Blender (trixie: 4.3, Python 3.13) under Xvfb in a
-# chroot of its own, build/gui-chroot. Needs root, debootstrap and the zip of `make extension`.
+# chroot of its own, build/gui-chroot. Needs root, debootstrap and the zip that `make test-gui` builds.
 #
 #     [GUI_SUITE=sid] tools/gui_chroot.sh [--bench] [ZIP [STORY ...]]
 #
-# GUI_SUITE=sid takes Debian's newest Blender (5.2, Python 3.14); its zip is
-# `python -m rotocap.tools.build_extension --platform linux-x64 --python 3.14 --out build/gui-zip-sid`.
+# GUI_SUITE=sid takes Debian's newest Blender (5.2, Python 3.14) instead.
 # Pictures and the log land in build/gui/; with --bench the window is measured instead, into
 # build/bench_gui.json. Nothing is left running and nothing stays mounted: the mounts live in a mount
 # namespace that ends with the script. Exit code 77: a window cannot be had here, and why is said.
@@ -17,7 +16,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 suite=${GUI_SUITE:-trixie}
 chroot=$root/build/gui-chroot/$suite
 out=$root/build/gui
-zip=${1:-$(ls "$root"/build/gui-zip/rotocap-*-linux_x64.zip 2>/dev/null | tail -n 1)}
+zip=${1:-$(ls "$root/build/gui-zip-$suite"/rotocap-*-linux_x64.zip 2>/dev/null | tail -n 1)}
 [ $# -gt 0 ] && shift
 
 say() { printf '%s\n' "$*" >&2; }
@@ -30,7 +29,7 @@ no_window() {
 }
 [ "$(id -u)" = 0 ] || no_window "this needs root, since it makes a Debian in a folder. Run: sudo make test-gui"
 unshare --mount --pid --fork true 2>/dev/null || no_window "this system allows no mount namespace"
-[ -f "$zip" ] || { say "No zip for Linux in build/gui-zip. Run: make test-gui"; exit 2; }
+[ -f "$zip" ] || { say "No zip for Linux in build/gui-zip-$suite. Run: make test-gui GUI_SUITE=$suite"; exit 2; }
 
 if ! command -v debootstrap >/dev/null; then
     say "installing debootstrap"
