@@ -101,6 +101,8 @@ def _rewritten(scene: bpy.types.Scene, entry: RotocapPerformance, before: Lanes,
     if otherwise.feet and not has_feet(lanes):
         standing = {**lanes, **_captured(sequence, timeline, fps)}
     limbs = changed(before, lanes)
+    if not limbs:
+        return True  # a lane without a contact came or went
     window = _window(limbs, before, standing, _EASE_S * fps)
     rows, written = _rows(timeline, window.solved), _rows(timeline, window.written)
     if not len(written):

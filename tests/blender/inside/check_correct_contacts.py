@@ -108,6 +108,10 @@ def test_a_hand_is_held_where_it_is_in_the_room(scene, module, applied, stepping
     assert bpy.ops.rotocap.hold_hand(lane="left_hand") == {"FINISHED"}
     assert np.abs(paths(armature, scene) - before).max() < 1e-5
     assert entry.corrections.contacts_on
+    # The lane is empty now: that it is deleted in the dope sheet changes nothing.
+    module("addon.contact_lanes").remove(armature, ["left_hand"])
+    assert module("addon.correct_watch").follow(scene) == 1
+    assert np.abs(paths(armature, scene) - before).max() < 1e-5
 
 
 def test_the_preview_range_is_what_is_held(scene, applied, stepping) -> None:
