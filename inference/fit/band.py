@@ -7,11 +7,14 @@ apart only a number with itself; C is of the few shared scales, which a Schur co
 
 from __future__ import annotations
 
+import ctypes
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import cython_lapack, lapack
 
 from ..skeleton import BODY_JOINT_COUNT
 
@@ -35,7 +38,8 @@ class System:
         """For the matrix with its diagonal raised by a share; the matrix itself is lost. LinAlgError."""
         band = self.band
         band[:, :, 0] = (1.0 + damping) * band[:, :, 0] + _RIDGE
-        lower, info = lapack.dpbtrf(band.reshape(-1, BAND + 1).T, lower=1, overwrite_ab=1)
+        lower = band.reshape(-1, BAND + 1).T
+        info = _cholesky(lower)
         if info:
             raise np.linalg.LinAlgError(f"the normal equations have no solution (row {info})")
         if not self.corner.size:
@@ -60,6 +64,38 @@ class Factor:
             return first.reshape(gradient.shape), np.zeros(0)
         shared = np.linalg.solve(self.schur, -shared_gradient - (self.border.T @ first)[:, 0])
         return (first[:, 0] - self.through @ shared).reshape(gradient.shape), shared
+
+
+def _cholesky(band: Array) -> int:
+    """LAPACK's dpbtrf on a lower band (139, N) in Fortran's order, in place; not 0: not positive definite.
+
+    By the door for Cython: scipy's own function holds the interpreter's lock meanwhile, so that two
+    windows could not be fitted beside each other.
+    """
+    routine = _dpbtrf()
+    if routine is None:
+        return int(lapack.dpbtrf(band, lower=1, overwrite_ab=1)[1])
+    info = ctypes.c_int(0)
+    rows, size = ctypes.c_int(band.shape[0]), ctypes.c_int(band.shape[1])
+    below = ctypes.c_int(band.shape[0] - 1)
+    routine(b"L", size, below, band.ctypes.data, rows, info)
+    return info.value
+
+
+@functools.cache
+def _dpbtrf() -> Callable[..., None] | None:
+    """The routine; None where it counts in integers of another size."""
+    capsule = cython_lapack.__pyx_capi__["dpbtrf"]
+    signature = ctypes.pythonapi.PyCapsule_GetName
+    signature.restype, signature.argtypes = ctypes.c_char_p, (ctypes.py_object,)
+    name = signature(capsule)
+    if not name.startswith(b"void (char *, int *, int *, "):
+        return None
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    integer = ctypes.POINTER(ctypes.c_int)
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_char_p, integer, integer, ctypes.c_void_p, integer, integer)
+    return kind(pointer(capsule, name))
 
 
 def blocks(band: Array) -> Array:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .. import wholebody
 from ..kinematics import axis_angle_from_matrix, forward, in_blocks, matrix_from_axis_angle
 from ..lift.network import lift
+from ..side_by_side import side_by_side
 from ..skeleton import BODY_JOINT_COUNT, INDEX, JOINT_COUNT, LEFT_HAND, PARENTS, RIGHT_HAND
 from . import initial
 from .body import BodyFit, BodyOptions, fit_body
@@ -105,14 +106,15 @@ def solve(
         pelvis=np.empty((count, 3)),
         log_scale=log_scale,
     )
-    done = 0
-    while done < count:
-        start = max(0, done - _OVERLAP)
-        window = slice(start, min(count, start + _WINDOW))
+
+    def fitted(window: slice) -> BodyFit:
         # The stretch that gave the bone lengths has been solved all but for their last change.
         begin = trial if window == best else None
-        part = _fit(_part(evidence, window), log_scale, options, check, free_scale=False, begin=begin)
-        _join(body, part, start=start, overlap=done - start)
+        return _fit(_part(evidence, window), log_scale, options, check, free_scale=False, begin=begin)
+
+    windows, done = _windows(count), 0
+    for window, part in zip(windows, side_by_side(fitted, windows), strict=True):
+        _join(body, part, start=window.start, overlap=done - window.start)
         done = window.stop
         progress(done, count)
 
@@ -189,6 +191,15 @@ def _fit(
         options=options.body,
         check=check,
     )
+
+
+def _windows(count: int) -> list[slice]:
+    """Runs of frames, each of which begins a little before the one before ends."""
+    out: list[slice] = []
+    while not out or out[-1].stop < count:
+        start = max(0, out[-1].stop - _OVERLAP) if out else 0
+        out.append(slice(start, min(count, start + _WINDOW)))
+    return out
 
 
 def _part(evidence: Evidence, window: slice) -> Evidence:
