@@ -169,7 +169,7 @@ class ROTOCAP_PT_contacts(_OfEntry, bpy.types.Panel):
         if any(lane in lanes for lane in HAND_LANES):
             row.operator("rotocap.remove_lanes", text="", icon="X").which = "HANDS"
         if lanes:
-            paragraph(layout.column(align=True), "Drag the lanes' keys in the dope sheet.", "INFO")
+            paragraph(layout.column(align=True), "Drag keys in the dope sheet.", "INFO")
 
 
 class ROTOCAP_PT_clean_up(_OfEntry, bpy.types.Panel):
