@@ -7,6 +7,7 @@ Drawing must not wait for a disk. In background mode, where nobody waits, it is 
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..inference.errors import RotocapError, TakeError
 from ..inference.sequence import SmplxSequence
+from ..inference.skeleton import BODY_JOINT_COUNT
 from ..inference.take import Take
 from ..retarget.axes import to_blender
 from . import corrections, doubt
@@ -74,6 +76,16 @@ class Captured:
         )
 
     @cached_property
+    def extent(self) -> Floats:
+        """(T,) How large the body is in the picture, the longer side, pixels; NaN where a joint is not."""
+        body = self.joints[:, :BODY_JOINT_COUNT]
+        return np.asarray((body.max(axis=1) - body.min(axis=1)).max(axis=1))
+
+    @cached_property
+    def _times(self) -> list[float]:
+        return self.time_s.tolist()
+
+    @cached_property
     def step_s(self) -> float:
         """The usual time from one frame to the next."""
         return float(np.median(np.diff(self.time_s))) if len(self.time_s) > 1 else 1.0 / 30.0
@@ -81,8 +93,8 @@ class Captured:
     def row_at(self, scene_frame: float, fps: float) -> int | None:
         """The row that a scene frame shows; None where the person is out of the picture."""
         time = (scene_frame - FIRST_FRAME) / fps
-        first = max(int(self.time_s.searchsorted(time)) - 1, 0)
-        away = [abs(at - time) for at in self.time_s[first : first + 2].tolist()]
+        first = max(bisect_left(self._times, time) - 1, 0)
+        away = [abs(at - time) for at in self._times[first : first + 2]]
         if not away or min(away) > 0.75 * max(self.step_s, 1.0 / fps):
             return None
         return first + away.index(min(away))

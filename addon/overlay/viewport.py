@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import bpy
@@ -27,7 +28,8 @@ _LARGE = 260.0  # pixels of a body in the region, from which on points are of th
 _EDGES = np.array([(parent, joint) for joint, parent in enumerate(PARENTS) if parent >= 0])
 # Bones of the body are drawn thicker than those of fingers, jaw and eyes.
 _COARSE = _EDGES[:, 1] < BODY_JOINT_COUNT
-_THICK = np.where(_COARSE, 3.0, 1.5).astype(np.float32)
+_WIDTHS = np.where(_COARSE, 3.0, 1.5).astype(np.float32) + np.array([[2.0], [0.0]], np.float32)  # rims first
+_RIM = np.array([0.6, 1.0], np.float32)[:, None, None]  # how strong a rim is beside what it surrounds
 _FINE_POINTS = np.arange(133) >= FACE.start
 
 
@@ -65,9 +67,8 @@ def shapes_of(context: bpy.types.Context, region: bpy.types.Region, space: bpy.t
 
 def smaller(data: Captured, row: int, picture: Picture, pixel: float) -> float:
     """By how much points and bones are smaller than usual, 0.5 to 1: people in the distance are small."""
-    joints = data.joints[row, :BODY_JOINT_COUNT]
-    height = picture.scale * float((joints.max(axis=0) - joints.min(axis=0)).max()) / pixel
-    return min(max(height / _LARGE, 0.5), 1.0) if np.isfinite(height) else 1.0
+    share = picture.scale * float(data.extent[row]) / (pixel * _LARGE)
+    return min(max(share, 0.5), 1.0) if isfinite(share) else 1.0
 
 
 def points(
@@ -81,12 +82,12 @@ def points(
         shapes.doubt_colours(1.0 - sure, 0.5) if see.colour_by == "certainty" else np.asarray(colour[:])
     )
     colours[..., 3] = 0.25 + 0.75 * sure
-    parts = []
+    shown, parts = sure > _SEEN, []
     # Of points this small nobody sees that they have four corners, and there are many of them.
     for kind, radius, corners in ((_FINE_POINTS, 1.6 * pixel, 4), (~_FINE_POINTS, 3.4 * pixel, 8)):
         if kind is _FINE_POINTS and not see.fine:
             continue
-        chosen = np.flatnonzero(kind & (sure > _SEEN))
+        chosen = np.flatnonzero(kind & shown)
         radii = np.array([[radius + pixel], [radius]])
         parts.append(shapes.discs(places[chosen], radii, colours[:, chosen], corners=corners))
     return parts
@@ -104,11 +105,11 @@ def _bones(
     joints: Floats, sigma: Floats, *, colour: Floats, see: Any, pixel: float, strength: float
 ) -> Shapes:
     """Bones between joints (55, 2) of the region, which may be NaN, paler the less sure they are."""
-    edges, thick = (_EDGES, _THICK) if see.fine else (_EDGES[_COARSE], _THICK[_COARSE])
+    edges, widths = (_EDGES, _WIDTHS) if see.fine else (_EDGES[_COARSE], _WIDTHS[:, _COARSE])
     ends = joints[edges]
-    if not np.isfinite(ends).all():
+    if not isfinite(ends.sum()):
         shown = np.isfinite(ends).all(axis=(1, 2))
-        ends, edges, thick = ends[shown], edges[shown], thick[shown]
+        ends, edges, widths = ends[shown], edges[shown], widths[:, shown]
     colours = np.zeros((2, len(ends), 2, 4), np.float32)  # rims, and what they surround
     if see.colour_by == "certainty":
         colours[1, ..., :3] = shapes.doubt_colours(sigma[edges], see.doubtful)
@@ -116,8 +117,8 @@ def _bones(
     else:
         colours[1, ..., :3] = np.asarray(colour[:])
         alpha = strength * np.minimum(np.maximum(1.15 - sigma[edges] / _UNSURE, 0.25), 1.0)
-    colours[0, ..., 3], colours[1, ..., 3] = 0.6 * alpha, alpha
-    return shapes.strokes(ends, pixel * np.stack([thick + 2.0, thick]), colours)
+    np.multiply(_RIM, alpha, out=colours[..., 3])
+    return shapes.strokes(ends, pixel * widths, colours)
 
 
 def _ghost(
