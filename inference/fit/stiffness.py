@@ -55,9 +55,10 @@ _FEET = [
 
 
 def system(terms: Terms, look: Look) -> System:
-    """The normal equations around a state."""
+    """The normal equations around a state, in the place of those made before."""
     world, arms, points = look.world, look.arms, look.points
-    band = np.zeros((terms.count, STATE, BAND + 1))
+    band = terms.room
+    band.fill(0.0)
     inside, flat = blocks(band), band.reshape(terms.count, -1)
     picture = np.einsum("aipt,ajpt->ijpt", look.picture * look.picture_weight, look.picture)
     relative = terms.relative_precision * look.relative_weight

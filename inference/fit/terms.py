@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..kinematics import matrix_from_axis_angle
 from ..skeleton import BODY_JOINT_COUNT, INDEX, PARENTS
 from . import prior
+from .band import BAND, STATE
 from .evidence import Evidence
 from .initial import LOG_SCALE_SIGMA, STATURE_SIGMA
 from .model_points import FOOT_ROWS, GROUPS, JOINT_GROUP, POINTS, scaled_rest, stature_shares
@@ -137,6 +138,7 @@ class Terms:
                 for joint, feet in prior.STANDING_KNEES
             ]
         )  # (2, T), where the knee is seen
+        self.room = np.empty((self.count, STATE, BAND + 1))  # for a system at a time: 18 MB are dear to get
         shares = stature_shares(start.log_scale)
         precision = np.eye(len(GROUPS)) / LOG_SCALE_SIGMA**2 + np.outer(shares, shares) / STATURE_SIGMA**2
         # A detector errs alike in neighbouring frames: so many frames are one measurement.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .. import models
 from ..errors import ModelError
+from ..side_by_side import side_by_side
 from ..skeleton import DATA
 from . import layout
 from .mirror import mirrored_inputs, mirrored_outputs
@@ -164,9 +165,10 @@ def _cubic(values: Array, place: Array) -> Array:
 
 def _decoded(network: _Network, points: Array, certainty: Array, check: Callable[[], None]) -> Lifted:
     """Grid steps (N, 35, 2), (N, 35) through the network, a window at a time."""
-    parts = []
-    for kept, window in _windows(len(points), network.halo_frames + HALO):
+
+    def decoded(run: tuple[slice, slice]) -> Lifted:
         check()
+        kept, window = run
         normal = normalise(points[window], certainty[window])
         inputs = normal.inputs
         odd = len(inputs) % layout.FRAMES_PER_TOKEN
@@ -178,9 +180,11 @@ def _decoded(network: _Network, points: Array, certainty: Array, check: Callable
         plain, mirrored = network.run(tokens).reshape(2, -1, layout.OUTPUTS)
         out = (0.5 * (plain + mirrored_outputs(mirrored)))[: len(normal.inputs)]
         inner = slice(kept.start - window.start, kept.stop - window.start)
-        parts.append(
-            _in_camera(out[inner].astype(np.float64), normal.camera_from_virtual[inner], normal.spread[inner])
+        return _in_camera(
+            out[inner].astype(np.float64), normal.camera_from_virtual[inner], normal.spread[inner]
         )
+
+    parts = list(side_by_side(decoded, list(_windows(len(points), network.halo_frames + HALO))))
     return Lifted(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])})
 
 
