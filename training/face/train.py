@@ -17,8 +17,18 @@ import torch
 from numpy.typing import NDArray
 
 from ...inference.fit.face.aligned import align
-from ...inference.fit.face.reader import COUNT, LOOK_LIMIT, LOOKS, NAMES, PATH, Reader, turn_terms
-from ...inference.landmarks.face_points import LEFT_EYE_PART, MESH, RIGHT_EYE_PART
+from ...inference.fit.face.reader import (
+    COUNT,
+    LOOK_LIMIT,
+    LOOKS,
+    NAMES,
+    OTHER_SIDE,
+    PATH,
+    Reader,
+    mirror_order,
+    turn_terms,
+)  # fmt: skip
+from ...inference.landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
 from .bounded import bounded
 
 Array = NDArray[np.float64]
@@ -66,16 +76,9 @@ def reference_of(samples: Samples) -> Array:
 
 def mirrored(samples: Samples, reference: Array) -> Samples:
     """The same faces in the mirror, as faces of other heads."""
-    mesh = reference[: len(MESH)]
-    flipped = mesh * (-1.0, 1.0, 1.0)
-    partner = np.linalg.norm(flipped[:, None] - mesh[None], axis=-1).argmin(axis=1)
-    if len(set(partner.tolist())) != len(MESH):
-        raise ValueError("mirror: expected each point to have one partner; the mean face is not even enough")
-    eyes = np.arange(RIGHT_EYE_PART.start, LEFT_EYE_PART.stop).reshape(2, -1)[::-1].ravel()
-    order = np.concatenate([partner, eyes])
-    swap = [NAMES.index(n.replace("Left", "#").replace("Right", "Left").replace("#", "Right")) for n in NAMES]
+    order = mirror_order(reference)
     return Samples(
-        samples.face[:, order] * (-1.0, 1.0, 1.0), samples.arkit[:, swap], samples.head + 10_000_000
+        samples.face[:, order] * (-1.0, 1.0, 1.0), samples.arkit[:, OTHER_SIDE], samples.head + 10_000_000
     )
 
 

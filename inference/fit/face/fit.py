@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from ...kinematics import matrix_from_axis_angle
 from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
@@ -42,13 +43,19 @@ _REST, _SHUT = 0.3, 0.985  # quantiles of a take: a face at rest, and shut eyes
 _BLINKS = 0.45
 # A network that is unsure says a little of everything, and less than there is of what it sees: how
 # much less, on clips that it was not trained on (nor is it measured on them, see docs/face.md).
-_NOISE = 0.12
+# Of each: its gain, and what of the result is taken for noise.
 _STRENGTH = {
-    "browDown": 1.2, "brow": 1.6, "eyeLook": 1.4, "eyeSquint": 1.6, "eyeWide": 1.5, "eyeBlink": 1.0,
-    "jaw": 1.3, "mouthSmile": 1.8, "mouthFrown": 0.8, "mouth": 1.5, "nose": 1.6, "cheek": 1.5, "tongue": 1.0,
+    "browDown": (2.0, 0.2), "browInner": (3.5, 0.16), "browOuter": (3.0, 0.2),
+    "eyeLookUp": (1.5, 0.1), "eyeLook": (2.4, 0.15), "eyeSquint": (1.3, 0.2), "eyeWide": (1.3, 0.15),
+    "eyeBlink": (1.9, 0.2), "jawOpen": (1.8, 0.18), "jaw": (1.5, 0.2), "nose": (1.3, 0.18),
+    "cheekSquint": (4.0, 0.25), "cheek": (1.5, 0.2), "mouthSmile": (2.2, 0.12), "mouthFunnel": (2.2, 0.12),
+    "mouthPucker": (3.2, 0.2), "mouth": (1.5, 0.2), "tongue": (1.0, 0.1),
 }  # fmt: skip
 # The face graph nods by so much, radians, when the jaw opens (on rendered heads, which did not).
 _NOD_OF_JAW = 0.11
+_CALMED_S = 0.05  # standard deviation, of all but the eyes
+_EYES = np.flatnonzero([name.startswith("eye") for name in NAMES])
+_GAIN, _NOISE = np.array([next(v for k, v in _STRENGTH.items() if name.startswith(k)) for name in NAMES]).T
 _LIDS = np.array([name.startswith("eyeBlink") for name in NAMES])
 
 
@@ -89,7 +96,7 @@ def fit_face(
         worth = worth.only(np.isfinite(read).all(axis=1))
         values = _counted_from_rest(np.nan_to_num(np.asarray(read, dtype=np.float64)), worth.whole, own=False)
     else:
-        values = _coefficients(reader, aligned.points, aligned.turn, worth.whole)
+        values = _coefficients(reader, aligned.points, aligned.turn, worth.whole, time_s)
         values = _counted_from_rest(values, worth.whole, own=True)
     weight = worth.part.copy()
     for part, side in ((LEFT_EYE_PART, "Left"), (RIGHT_EYE_PART, "Right")):
@@ -118,14 +125,28 @@ def _facing(turn: Array, jaw_open: Array) -> Array:
     return np.asarray(turn @ np.diag([1.0, -1.0, -1.0]) @ nod)
 
 
-def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array) -> Array:
+def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array, time_s: Array) -> Array:
     """(T, 52) of each frame by itself; 0 where nothing is known."""
     plain = reader.without_turn(points, turn)
-    rest = neutral_face(plain, turn, weight, reader.reference, reader.jaw_open)
+    rest = neutral_face(plain, turn, weight, reader)
     out = np.zeros((len(points), COUNT))
     known = weight > 0.0
-    out[known] = reader((plain - rest)[known], turn[known])
-    return out
+    step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else np.inf
+    calmed = _calmed(plain, known, _CALMED_S / max(step_s, 1e-3)) - rest
+    out[known] = reader(calmed[known], turn[known])
+    # Lids and pupils are quicker than that.
+    out[np.ix_(known, _EYES)] = reader((plain - rest)[known], turn[known])[:, _EYES]
+    return np.maximum(out, 0.0)
+
+
+def _calmed(points: Array, known: NDArray[np.bool_], sigma: float) -> Array:
+    """Points (T, P, 3) less the graph's jitter: a mean over some frames, of those that are known."""
+    if sigma < 0.3:
+        return points
+    seen = known[:, None] & np.isfinite(points).all(axis=2)
+    weight = gaussian_filter1d(seen.astype(float), sigma, axis=0, mode="constant")
+    total = gaussian_filter1d(np.where(seen[..., None], points, 0.0), sigma, axis=0, mode="constant")
+    return np.where(seen[..., None], total / np.maximum(weight, 1e-9)[..., None], np.nan)
 
 
 def _counted_from_rest(values: Array, weight: Array, *, own: bool) -> Array:
@@ -138,8 +159,7 @@ def _counted_from_rest(values: Array, weight: Array, *, own: bool) -> Array:
     if good.sum() < _FEW:
         return np.clip(values, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0))
     rest = np.where(LOOKS, 0.0, np.quantile(values[good], _REST, axis=0))
-    strength = np.array([next(v for k, v in _STRENGTH.items() if name.startswith(k)) for name in NAMES])
-    louder = (values - rest) * strength - np.where(LOOKS, 0.0, np.where(_LIDS, 0.5, 1.0) * _NOISE)
+    louder = (values - rest) * _GAIN - _NOISE
     out = np.clip(louder if own else values - rest, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0))
     # Whoever blinks, shuts the eyes: of that a network that is unsure says less.
     most = np.quantile(out[good], _SHUT, axis=0)

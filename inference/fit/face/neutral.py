@@ -2,7 +2,8 @@
 """The actor's own face at rest, found in the take: coefficients count from it.
 
 Brows, eyes and cheeks are at rest in most frames: their median. A mouth that speaks is not; its
-rest is the median of the frames in which it is open least. The pupils' rest is where that person's
+rest is the median of the frames in which it is open least. What the reader makes of that
+tells in which frames cheeks and mouth are calmest. The pupils' rest is where that person's
 eyes are in the mean, but no further from everybody's than eyes differ: who looks aside all the
 time does look aside.
 """
@@ -13,9 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...landmarks.face_points import EYE, INNER, IRIS, LEFT_EYE_PART, OUTER, RIGHT_EYE_PART, index
+from .reader import NAMES, Reader
 
 Array = NDArray[np.float64]
 
+_CALM, _ROUNDS = 0.25, 3  # of the frames: those that show least, and how often they are chosen anew
+_BELOW_EYES = 0.01  # metres: mouth, nose and cheeks begin here
+_OUTER_CORNER = index(33)
+# Brows and eyes are at rest in most frames, whatever the mouth does.
+_EXPRESSION = np.array([not name.startswith(("eye", "brow")) for name in NAMES])
 _QUIET = 0.25  # of the frames: those whose lips are nearest to each other
 _FRONTAL = np.radians(30.0)
 _ENOUGH = 5  # frames
@@ -25,11 +32,33 @@ _UPPER_LIP, _LOWER_LIP = index(13), index(14)
 _AJAR = 0.004
 
 
-def neutral_face(points: Array, turn: Array, weight: Array, reference: Array, jaw_open: Array) -> Array:
+def neutral_face(points: Array, turn: Array, weight: Array, reader: Reader) -> Array:
     """(P, 3) from aligned points (T, P, 3) freed of the turn's part, the turn (T, 3, 3), weight (T,).
 
-    reference (P, 3) is everybody's, jaw_open (P, 3) what an open jaw changes.
+    A first guess tells which frames show the least expression; these are at rest, and so on.
     """
+    reference = reader.reference
+    rest = _guess(points, turn, weight, reference)
+    good = np.flatnonzero(weight > 0.5)
+    lower = reference[:, 1] > reference[_OUTER_CORNER, 1] + _BELOW_EYES
+    lower[RIGHT_EYE_PART] = lower[LEFT_EYE_PART] = False
+    for _ in range(_ROUNDS if len(good) >= _ENOUGH / _CALM else 0):
+        shown = reader(points[good] - rest, turn[good])[:, _EXPRESSION].sum(axis=1)
+        calm = good[shown <= np.quantile(shown, _CALM)]
+        rest[lower] = _median(points[calm], rest)[lower]
+    ajar = _gap(rest) - _gap(reference)
+    if ajar > _AJAR:
+        rest -= min((ajar - _AJAR) / float(_gap(reader.jaw_open)), 1.0) * reader.jaw_open
+    return rest
+
+
+def _gap(faces: Array) -> Array:
+    """Metres between the inner lips of faces (..., P, 3)."""
+    return np.asarray(np.linalg.norm(faces[..., _LOWER_LIP, :] - faces[..., _UPPER_LIP, :], axis=-1))
+
+
+def _guess(points: Array, turn: Array, weight: Array, reference: Array) -> Array:
+    """From the frames in which the lips are nearest, and from all; reference (P, 3) is everybody's."""
     angle = np.arccos(np.clip((np.trace(turn, axis1=1, axis2=2) - 1) / 2, -1, 1))
     good = np.flatnonzero((weight > 0.5) & (angle < _FRONTAL))
     if len(good) < _ENOUGH:
@@ -37,16 +66,12 @@ def neutral_face(points: Array, turn: Array, weight: Array, reference: Array, ja
     if not len(good):
         return reference.copy()
     seen = points[good]
-    gap = np.linalg.norm(seen[:, _LOWER_LIP] - seen[:, _UPPER_LIP], axis=1)
+    gap = _gap(seen)
     rest = _median(seen, reference)
     quiet = gap <= np.quantile(gap, _QUIET)
     lower = reference[:, 1] > reference[index(2), 1] - 0.004
     lower[RIGHT_EYE_PART] = lower[LEFT_EYE_PART] = False
     rest[lower] = _median(seen[quiet], reference)[lower]
-    ajar = float(gap[quiet].mean()) - float(np.linalg.norm(reference[_LOWER_LIP] - reference[_UPPER_LIP]))
-    opening = float(np.linalg.norm(jaw_open[_LOWER_LIP] - jaw_open[_UPPER_LIP]))
-    if ajar > _AJAR:
-        rest -= min((ajar - _AJAR) / opening, 1.0) * jaw_open
     for part in (RIGHT_EYE_PART, LEFT_EYE_PART):
         own, usual = rest[part], reference[part]
         iris = slice(IRIS, EYE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from ...kinematics import axis_angle_from_matrix
-from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
+from ...landmarks.face_points import LEFT_EYE_PART, MESH, RIGHT_EYE_PART
 from ...sequence import ARKIT
 from ...skeleton import DATA
 
@@ -27,6 +28,9 @@ PATH = DATA / "face_reader.npz"
 NAMES = ARKIT
 COUNT = len(NAMES)
 LOOKS = np.array([name.startswith("eyeLook") for name in NAMES])
+OTHER_SIDE = [
+    NAMES.index(name.replace("Left", "#").replace("Right", "Left").replace("#", "Right")) for name in NAMES
+]
 # An eye turns further than its coefficients say, which stop at 1.
 LOOK_LIMIT = 1.8
 
@@ -62,16 +66,26 @@ class Reader:
             raise ModelError(f"{path}: damaged ({error}); install Rotocap again") from error
 
     def __call__(self, differences: Array, turn: Array) -> Array:
-        """Coefficients (T, 52), looks up to `LOOK_LIMIT`, the others up to 1.
+        """Coefficients (T, 52), looks up to `LOOK_LIMIT`, the others up to 1; below 0: less than at rest.
 
         differences (T, 204, 3) from the same person's face at rest, the turn's part taken out of both
         (`without_turn`), NaN where an eye is not seen; turn (T, 3, 3).
         """
+        own = self._plain(differences, turn)
+        # A mirrored face is another face: its answer errs otherwise.
+        order, flip = self._mirror, np.array([-1.0, 1.0, 1.0])
+        other = self._plain(differences[:, order] * flip, flip[:, None] * turn * flip)[:, OTHER_SIDE]
+        return np.asarray(np.clip(0.5 * (own + other), -1.0, np.where(LOOKS, LOOK_LIMIT, 1.0)))
+
+    def _plain(self, differences: Array, turn: Array) -> Array:
         x = self.inputs(differences, turn_terms(turn))
         x = _silu(x @ self.weight1 + self.bias1)
         x = _silu(x @ self.weight2 + self.bias2)
-        x = x @ self.weight3 + self.bias3
-        return np.asarray(np.clip(x, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0)))
+        return np.asarray(x @ self.weight3 + self.bias3)
+
+    @cached_property
+    def _mirror(self) -> NDArray[np.int64]:
+        return mirror_order(self.reference)
 
     def inputs(self, differences: Array, terms: Array) -> Array:
         """(T, k + 11) what the first layer is given."""
@@ -82,6 +96,17 @@ class Reader:
     def without_turn(self, points: Array, turn: Array) -> Array:
         """Aligned points (T, 204, 3) less what the head's turn (T, 3, 3) alone does to them."""
         return np.asarray(points - (turn_terms(turn) @ self.turn).reshape(len(points), -1, 3))
+
+
+def mirror_order(reference: Array) -> NDArray[np.int64]:
+    """(204,) which point of a face (204, 3) each one is in the mirror."""
+    mesh = reference[: len(MESH)]
+    flipped = mesh * (-1.0, 1.0, 1.0)
+    partner = np.linalg.norm(flipped[:, None] - mesh[None], axis=-1).argmin(axis=1)
+    if len(set(partner.tolist())) != len(MESH):
+        raise ValueError("mirror: expected each point to have one partner; the mean face is not even enough")
+    eyes = np.arange(RIGHT_EYE_PART.start, LEFT_EYE_PART.stop).reshape(2, -1)[::-1].ravel()
+    return np.concatenate([partner, eyes])
 
 
 def turn_terms(turn: Array) -> Array:
