@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The numbers of a hand that `inference/fit/hands` reads: axes, limits, synergies, where points lie.
+"""The numbers of a hand that `inference/fit/hands` reads: axes, limits, where points lie.
 
     python -m rotocap.training.hands_anatomy MOTION_FOLDER RENDERED.npz
 
-Axes and synergies are read off the hand poses of the bank's training part, places of the 21
+Axes and mean angles are read off the hand poses of the bank's training part, places of the 21
 points and their errors off rendered hands (`hands_rendered`). Limits are round numbers for
 healthy adults (Kapandji, The Physiology of the Joints; Lin, Wu and Huang, Modeling the
 constraints of human hand motion, 2000), widened to what the bank shows.
@@ -42,11 +42,8 @@ _RELAXED = {
     "ring": (24, 0, 32, 17),
     "pinky": (26, 0, 32, 17),
 }
-# Signs and other people's hands differ from the bank's: the synergies are worth so much less.
-_WIDER = 1.5
-_SMALLEST_SD = 0.25  # radians, in any direction
 _SOURCE = (
-    "Axes, mean and covariance from hand poses of stewdio/handy.js, MIT, (c) 2020-2021 Stewart Smith. "
+    "Axes and mean from hand poses of stewdio/handy.js, MIT, (c) 2020-2021 Stewart Smith. "
     "Limits: Kapandji, The Physiology of the Joints; Lin, Wu and Huang, 2000. "
     "Places and errors of the points: the hand network on rendered hands of the free body."
 )
@@ -151,7 +148,6 @@ def write(motion: Path, rendered: Path, out: Path = OUT) -> None:
     axes = _axes(poses)
     angles = angles_of(poses, axes).reshape(len(poses), 20)
     mean = angles.mean(axis=0)
-    covariance = np.cov(angles.T) * _WIDER**2 + _SMALLEST_SD**2 * np.eye(20)
     shift, left = offsets(Seen.load(rendered))
     names = ("bend1", "spread", "bend2", "bend3")
     limits = np.radians([_LIMITS[finger] for finger in FINGERS])
@@ -166,7 +162,6 @@ def write(motion: Path, rendered: Path, out: Path = OUT) -> None:
         "limits": np.round(limits, 4).tolist(),
         "relaxed": np.round(np.radians([_RELAXED[finger] for finger in FINGERS]), 4).tolist(),
         "mean": np.round(mean.reshape(5, 4), 4).tolist(),
-        "covariance": np.round(covariance, 5).tolist(),
         "point_offsets": np.round(shift, 5).tolist(),
         "point_errors": np.round(left, 5).tolist(),
     }

@@ -11,9 +11,11 @@ before rough backgrounds. The network follows it from a true first region, as a 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +35,8 @@ Array = NDArray[np.float64]
 _SIDE = 320  # pixels of the square that is rendered
 _HAND_SPREAD, _BONE_SPREAD = 0.06, 0.05  # sd of the log of a hand's size and of its single bones
 _PALM_PX = (14.0, 130.0)  # from the wrist to the knuckles
-_ELBOW_AHEAD = -0.4  # z of the direction to the elbow, least
+ELBOW_AHEAD = -0.4  # z of the direction to the elbow, least
+WRIST_BEND = (0.15, 0.15, 0.4)  # sd of the wrist's own turn, radians: roll, sideways, up and down
 FPS = 30.0
 
 # How far from the last joint the finger ends, as a share of the bone before it, read off the free body.
@@ -48,6 +51,7 @@ class Seen:
     rest: Array  # (N, 55, 3)
     pose: Array  # (N, T, 15, 3) true finger rotations, axis-angle
     wrist: Array  # (N, T, 3, 3) camera from wrist
+    arm: Array  # (N, T, 3, 3) camera from forearm
     truth: Array  # (N, T, 21, 3) true joints and fingertips, metres
     K: Array  # (N, 3, 3)
     points: Array  # (N, T, 21, 2) as detected, pixels
@@ -55,6 +59,10 @@ class Seen:
     presence: Array  # (N, T)
     rightness: Array  # (N, T)
     palm_px: Array  # (N,)
+
+    @classmethod
+    def stacked(cls, rows: Sequence[Mapping[str, Any]]) -> Seen:
+        return cls(**{f.name: np.stack([row[f.name] for row in rows]) for f in fields(cls)})
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +72,10 @@ class Seen:
     def load(cls, path: Path) -> Seen:
         with np.load(path, allow_pickle=False) as data:
             return cls(**{f.name: data[f.name] for f in fields(cls)})
+
+
+# From poses (H, 15, 3), a number of frames T and a source of chance to (T, 15, 3).
+Motion = Callable[[Array, int, np.random.Generator], Array]
 
 
 def bank(motion: Path, part: str) -> Array:
@@ -133,20 +145,22 @@ def _rest(rng: np.random.Generator) -> Array:
     return rest
 
 
-def render(poses: Array, rng: np.random.Generator, *, frames: int) -> tuple[list[Image], dict[str, Array]]:
+def render(
+    poses: Array, rng: np.random.Generator, *, frames: int, motion: Motion = _motion
+) -> tuple[list[Image], dict[str, Array]]:
     """One clip's pictures, and its truth by the names of `Seen`."""
     left = bool(rng.random() < 0.5)
     side, part = ("left", LEFT_HAND) if left else ("right", RIGHT_HAND)
     mirror = np.array([1.0, 1.0, 1.0]) if left else np.array([1.0, -1.0, -1.0])
     rest = _rest(rng)
     whole = np.zeros((frames, JOINT_COUNT, 3))
-    whole[:, part] = _motion(poses, frames, rng) * mirror
-    bend = rng.normal(0, (0.15, 0.15, 0.4))
+    whole[:, part] = motion(poses, frames, rng) * mirror
+    bend = rng.normal(0, WRIST_BEND)
     whole[:, INDEX[f"{side}_wrist"]] = bend + np.outer(np.linspace(0, 1, frames), rng.normal(0, 0.2, 3))
-    start = matrix_from_axis_angle(_uniform_turn(rng))
+    start = matrix_from_axis_angle(uniform_turn(rng))
     # Towards the elbow, in camera axes; a forearm that points at the camera hides its hand.
-    while start[2, 0] * (-1.0 if left else 1.0) < _ELBOW_AHEAD:
-        start = matrix_from_axis_angle(_uniform_turn(rng))
+    while start[2, 0] * (-1.0 if left else 1.0) < ELBOW_AHEAD:
+        start = matrix_from_axis_angle(uniform_turn(rng))
     spin = np.outer(np.linspace(0, frames / FPS, frames), rng.normal(0, 0.7, 3))
     # Camera from the arm: it stands in its rest axes.
     turn = start @ matrix_from_axis_angle(spin)
@@ -192,7 +206,7 @@ def render(poses: Array, rng: np.random.Generator, *, frames: int) -> tuple[list
         truths.append(points + (root - middle) @ turn[t].T + place)
     truth = {
         "left": np.array(left), "rest": rest, "pose": whole[:, part], "wrist": np.stack(wrists),
-        "truth": np.stack(truths), "K": K, "palm_px": np.array(palm_px),
+        "arm": turn, "truth": np.stack(truths), "K": K, "palm_px": np.array(palm_px),
     }  # fmt: skip
     return images, truth
 
@@ -204,7 +218,7 @@ def unrendered(
     pose = _motion(poses, frames, rng) * (1.0 if left else np.array([1.0, -1.0, -1.0]))
     rest = _rest(rng)
     spin = np.outer(np.linspace(0, frames / FPS, frames), rng.normal(0, 0.7, 3))
-    wrist = matrix_from_axis_angle(_uniform_turn(rng)) @ matrix_from_axis_angle(spin)
+    wrist = matrix_from_axis_angle(uniform_turn(rng)) @ matrix_from_axis_angle(spin)
     places = hand_points(matrix_from_axis_angle(pose), wrist, rest, left=left)
     K = np.array([[900.0, 0.0, 640.0], [0.0, 900.0, 360.0], [0.0, 0.0, 1.0]])
     return pose, rest, places + np.append(rng.uniform(-0.3, 0.3, 2), rng.uniform(0.6, 1.5)), K
@@ -229,7 +243,7 @@ def _arm(side: str) -> FreeBody:
     )
 
 
-def _uniform_turn(rng: np.random.Generator) -> Array:
+def uniform_turn(rng: np.random.Generator) -> Array:
     q = rng.normal(0, 1, 4)
     q /= np.linalg.norm(q)
     angle = 2 * np.arccos(np.clip(q[0], -1, 1))
@@ -248,7 +262,7 @@ def _backdrop(rng: np.random.Generator) -> Image:
     return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
-def _true_region(points: Array, rng: np.random.Generator) -> Roi:
+def true_region(points: Array, rng: np.random.Generator) -> Roi:
     """Where a hand with these pixels (21, 2) is, a little off, as a search would find it."""
     angle = upright_angle(points[0], (points[5] + points[17]) / 4 + points[9] / 2) + rng.normal(0, 0.15)
     turn = Roi(0.0, 0.0, 1.0, angle).rotation
@@ -270,7 +284,7 @@ def observe(images: list[Image], truth: dict[str, Array], networks: HandNetworks
     places = truth["truth"]
     flat = places[..., :2] / places[..., 2:] * truth["K"][0, 0] + truth["K"][:2, 2]
     for t, image in enumerate(images):
-        hand = networks.read(Picture(image), roi or _true_region(flat[t], rng))
+        hand = networks.read(Picture(image), roi or true_region(flat[t], rng))
         found["presence"][t], found["rightness"][t] = hand.presence, hand.rightness
         roi = None
         if hand.presence >= PRESENT:
@@ -289,7 +303,7 @@ def make(motion: Path, *, part: str, clips: int, frames: int = 10, seed: int = 1
             print(f"{number} of {clips} clips", flush=True)
         images, truth = render(poses, rng, frames=frames)
         rows.append(observe(images, truth, networks, rng))
-    return Seen(**{f.name: np.stack([row[f.name] for row in rows]) for f in fields(Seen)})
+    return Seen.stacked(rows)
 
 
 def main() -> None:

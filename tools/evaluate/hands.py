@@ -21,6 +21,7 @@ from ...inference.fit.hands.contact import deepest, part_hands
 from ...inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
 from ...inference.skeleton import rest_joints
 from ...training.hands_rendered import FPS, Seen, bank, hand_points, make, unrendered
+from ...training.hands_samples import FOREARM_ERROR, forearm_axis
 from .hands_meeting import meetings
 from .hands_sweep import sweep
 
@@ -41,16 +42,23 @@ def measure(
     file = folder / "hands.npz"
     if not (keep and file.is_file()):
         make(motion, part="test", clips=_CLIPS).save(file)
-    figures = fingers(Seen.load(file), say)
+    seen = Seen.load(file)
+    figures = fingers(seen, say)
+    alone = fingers(seen, lambda _: None, arms=False)
+    figures |= {f"hands.{k}_without_arm": alone[f"hands.{k}"] for k in ("angle_deg", "tip_mm", "palm_deg")}
     figures |= {f"hands.independent_{k}": v for k, v in _independent(motion).items()}
     figures |= sweep(say)
     figures |= _penetration(say)
     return figures
 
 
-def fingers(seen: Seen, say: Callable[[str], None]) -> dict[str, float]:
-    """Joint angles and fingertips in the frames in which the network found the hand."""
+def fingers(seen: Seen, say: Callable[[str], None], *, arms: bool = True) -> dict[str, float]:
+    """Joint angles and fingertips in the frames in which the network found the hand.
+
+    arms: whether the forearm's direction is known, as it is in a capture, with the body fit's error.
+    """
     angle, tip, turn, wrong, jump, took, frames, taken = [], [], [], 0, [], 0.0, 0, 0
+    rng = np.random.default_rng(3)
     for row in range(len(seen.left)):
         left = bool(seen.left[row])
         side = np.where(left, 1.0 - seen.rightness[row], seen.rightness[row])
@@ -67,6 +75,7 @@ def fingers(seen: Seen, say: Callable[[str], None]) -> dict[str, float]:
             points3d=points3d,
             camera_K=seen.K[row],
             left=left,
+            forearm=_forearm(seen, row, rng) if arms else None,
         )
         took += time.process_time() - begun
         truth = seen.pose[row]
@@ -140,6 +149,14 @@ def as_capture(seen: Seen, row: int) -> tuple[Array, Array]:
     points = np.where(there[:, None, None], seen.points[row], 0.0)
     spread = np.broadcast_to(certainty[:, None, None], (*points.shape[:2], 1))
     return np.concatenate([points, spread], axis=-1), np.where(there[:, None, None], seen.metres[row], np.nan)
+
+
+def _forearm(seen: Seen, row: int, rng: np.random.Generator) -> Array:
+    """From elbow to wrist (T, 3), off by as much as the body fit's arms are, and alike over the clip."""
+    side = np.full(len(seen.arm[row]), seen.left[row])
+    true = np.einsum("tij,tj->ti", seen.arm[row], forearm_axis(side))
+    off = true + FOREARM_ERROR * rng.normal(0.0, 1.0, 3)
+    return np.asarray(off / np.linalg.norm(off, axis=1, keepdims=True))
 
 
 def _degrees(first: Array, second: Array) -> Array:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a hand is built: which way its joints turn and how far, and how its joints go together.
+"""How a hand is built: which way its joints turn, how far, and about how they rest.
 
 A finger has a knuckle that bends and spreads and two hinges, a thumb a saddle and two
 hinges: four angles each, so a joint cannot turn about any other axis. All is said of a
@@ -42,7 +42,6 @@ class Anatomy:
     high: Array  # (5, 4)
     relaxed: Array  # (5, 4)
     mean: Array  # (5, 4)
-    precision: Array  # (20, 20) of the synergies: inverse covariance of the angles
     # From joint to joint and to the points, (5, 4, 3): wrist to first joint, then each bone.
     bones: Array
     # (5, 4, 3) from the end of each bone to the point that the network puts there.
@@ -70,7 +69,6 @@ def anatomy() -> Anatomy:
         high=limits[..., 1],
         relaxed=np.array(data["relaxed"]),
         mean=np.array(data["mean"]),
-        precision=np.linalg.inv(np.array(data["covariance"])),
         bones=ends - starts,
         point_offset=offsets[1:].reshape(5, 4, 3),
         wrist_offset=offsets[0],

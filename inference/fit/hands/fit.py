@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fingers: 21 points of a hand over a take to 15 joint rotations, and where its palm faces.
 
-What the network says is turned into evidence with the errors that it has on rendered hands, the
-hand's own bone lengths are found once, and the fit does the rest (`gauss_newton`). A hand that is
-not seen goes over to a relaxed pose and comes back, without a jump.
+What the hand network says and where the forearm points is made into a likely hand with its doubt
+(`reader`), and the fit brings that and the picture together (`gauss_newton`). A hand that is not seen goes
+over to a relaxed pose and comes back, without a jump.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from ...camera import rotation_to_ray
 from ...kinematics import axis_angle_from_matrix, matrix_from_axis_angle
-from .anatomy import MIRROR_PLACE, anatomy, axis_angles
+from .anatomy import ANGLES, anatomy, axis_angles
 from .fading import filled
 from .gauss_newton import (
-    PALM,
     HandEvidence,
     HandState,
     residuals,
@@ -28,8 +27,8 @@ from .gauss_newton import (
     solve_alone,
     solve_together,
 )
-from .palm import first_angles, hand_frame
-from .points import posed_points
+from .palm import hand_frame
+from .reader import PALM, reader, upright
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -39,13 +38,14 @@ _ENOUGH_POINTS = 14  # of the 21; the body's stand-in for a lost hand has four
 _WINDOW, _OVERLAP = 600, 30  # frames that are solved at once
 _PIXELS = 3.0  # pixels of the picture that a point is off, however large the hand
 _FLAT = 1.0  # times the network's own error across the line of sight
-_ACROSS, _ALONG = 0.020, 0.025  # metres, of its 3D points
-_TURN_A_FRAME = 0.3  # radians that a hand turns in a thirtieth of a second, and the cost of turning over
-_DEAREST_STEP = 25.0
-_DOUBTFUL_COST, _MIRROR_MARGIN = 12.0, 3.0  # of a frame's solution
+_SPREAD, _ANGLE_SPREAD = 2.0, 1.0  # sd of what was read over its spread: its errors go together
 _LASTING = 0.25  # seconds over which errors are alike
 _QUICK = 8.0  # how much more precise than their places are the points' quick moves
-_QUICK_SYNERGY = 0.5  # and how little the synergies say of them
+_QUICK_ANGLES = 0.06  # and how little what was read of the angles says of them
+# Metres between tips in the picture and in space below which they may touch, and over which that fades.
+_APART, _APART_FADE, _DEEP, _DEEP_FADE = 0.018, 0.008, 0.045, 0.015
+_TOUCH_S, _SURE_TOUCH = 0.05, 0.2
+_ACROSS, _ALONG = 0.020, 0.025  # metres, of the hand network's own points
 _AROUND, _SUPPORT = 0.25, 0.22  # seconds either way in which it has to be seen, and how surely
 _WORTH = 0.4  # 21 points err together: they are worth fewer
 
@@ -59,8 +59,19 @@ class HandFit:
     turn: Array  # (T, 3, 3) camera from wrist; identity where not seen
 
 
-def fit_hand(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Array, left: bool) -> HandFit:
-    """keypoints (T, 21, 3) pixels and certainty, points3d (T, 21, 3) metres from the wrist, camera axes."""
+def fit_hand(
+    *,
+    time_s: Array,
+    keypoints: Floats,
+    points3d: Floats,
+    camera_K: Array,
+    left: bool,
+    forearm: Array | None = None,
+) -> HandFit:
+    """keypoints (T, 21, 3) pixels and certainty, points3d (T, 21, 3) metres from the wrist, camera axes.
+
+    forearm (T, 3): unit vectors from elbow to wrist in camera axes, NaN or None where not known.
+    """
     count = len(time_s)
     keypoints = np.asarray(keypoints, np.float64)
     points3d = np.asarray(points3d, np.float64)
@@ -76,10 +87,11 @@ def fit_hand(*, time_s: Array, keypoints: Floats, points3d: Floats, camera_K: Ar
         relaxed = np.broadcast_to(anatomy().relaxed, (count, 5, 4))
         return HandFit(axis_angles(relaxed, left=left), seen, turn)
     seen[rows] = sure[rows]
+    arm = np.full((count, 3), np.nan) if forearm is None else forearm
     evidence, start = _gathered(
-        time_s[rows], keypoints[rows], points3d[rows], certainty[rows], camera_K, left=left
+        time_s[rows], keypoints[rows], points3d[rows], certainty[rows], arm[rows], camera_K, left=left
     )
-    evidence, state = _unmirrored(evidence, *solve_alone(evidence, start), left=left)
+    state = solve_alone(evidence, start)
     state = _joined_up(_settled(evidence, state), state)
     turn[rows] = state.turn
     hand = anatomy()
@@ -96,26 +108,27 @@ def _support(time_s: Array, sure: Array) -> Array:
 
 
 def _gathered(
-    time_s: Array, keypoints: Array, points3d: Array, certainty: Array, camera_K: Array, *, left: bool
+    time_s: Array,
+    keypoints: Array,
+    points3d: Array,
+    certainty: Array,
+    forearm: Array,
+    camera_K: Array,
+    *,
+    left: bool,
 ) -> tuple[HandEvidence, HandState]:
     focal = np.array([camera_K[0, 0], camera_K[1, 1]])
-    flat = np.where(certainty[..., None] > 0, (keypoints[..., :2] - camera_K[:2, 2]) / focal, 0.0)
-    points3d = np.where(certainty[..., None] > 0, points3d, 0.0)
-    # The 3D points are those of a crop, as if the camera looked straight at it.
-    to_ray = rotation_to_ray(flat[:, PALM].mean(axis=1))
-    solid = np.einsum("tij,tkj->tki", to_ray, points3d)
-    turn, _ = hand_frame(solid, certainty, left=left)
-    angles = first_angles(solid, turn, left=left)
-    mirror = np.ones(3) if left else MIRROR_PLACE
-
-    template, _ = posed_points(angles, np.ones((5, 4)))
-    # The network's metres are those of its own average hand: bring them to the template's.
-    spread = np.sqrt(((template - template[:, PALM].mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2)))
-    own = np.sqrt(((solid - solid[:, PALM].mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2)))
-    solid = (solid - solid[:, PALM].mean(axis=1, keepdims=True)) * float(np.median(spread / own))
-
     seen = certainty > 0
-    depth = _spread(solid[..., :2], seen) / np.maximum(_spread(flat, seen), 1e-6)
+    # Points outside the picture have no certainty, but a place that the reader can do with.
+    placed = np.isfinite(keypoints).all(axis=-1) & np.isfinite(points3d).all(axis=-1)
+    keypoints, points3d = _completed(keypoints[..., :2], placed), _completed(points3d, placed)
+    flat = (keypoints - camera_K[:2, 2]) / focal
+    pixels = _spread(keypoints, placed) / np.sqrt(placed.sum(axis=1))
+    likely = upright(flat, points3d, np.median(certainty, axis=1), pixels, forearm, left=left)
+    read = reader()(likely)
+    turn, _ = hand_frame(read.points, np.ones_like(certainty), left=left)
+
+    depth = _spread(read.points[..., :2], seen) / np.maximum(_spread(flat, seen), 1e-6)
     place = np.concatenate([flat[:, 0], np.ones((len(flat), 1))], axis=1) * depth[:, None]
     hand = anatomy()
     pixel = _PIXELS * depth[:, None] / focal[0]
@@ -125,15 +138,50 @@ def _gathered(
         time_s=time_s,
         flat=flat,
         flat_precision=worth / flat_sigma**2,
-        solid=solid,
-        across_precision=worth / (_ACROSS**2 + pixel**2),
-        along_precision=worth / (_ALONG**2 + pixel**2),
-        mirror=mirror,
+        solid=read.points,
+        across_precision=worth / (_SPREAD * read.across) ** 2,
+        along_precision=worth / (_SPREAD * read.along) ** 2,
+        mirror=likely.mirror,
         worth=worth,
         pixel=pixel,
         lengths=np.ones((5, 4)),
+        angles=read.angles.reshape(-1, ANGLES),
+        angle_precision=1.0 / (_ANGLE_SPREAD * read.angle_spread.reshape(-1, ANGLES)) ** 2,
+        detected=_detected(flat, points3d, read.points),
+        touch=_touching(time_s, flat * depth[:, None, None], read.points, certainty),
     )
-    return evidence, HandState(place, turn, angles)
+    return evidence, HandState(place, turn, read.angles)
+
+
+def _detected(flat: Array, points3d: Array, like: Array) -> Array:
+    """The hand network's own points (T, 21, 3), camera axes, from the palm's middle, as large as `like`."""
+    # They are those of a crop, as if the camera looked straight at it.
+    solid = np.einsum("tij,tkj->tki", rotation_to_ray(flat[:, PALM].mean(axis=1)), points3d)
+    solid -= solid[:, PALM].mean(axis=1, keepdims=True)
+    sizes = [np.sqrt((points**2).sum(axis=(1, 2))) for points in (like, solid)]
+    return np.asarray(solid * float(np.median(sizes[0] / np.maximum(sizes[1], 1e-9))))
+
+
+def _completed(points: Array, placed: NDArray[np.bool_]) -> Array:
+    """Points (T, 21, n), those that are nowhere in the middle of the others."""
+    known = np.where(placed[..., None], points, 0.0)
+    middle = known.sum(axis=1, keepdims=True) / np.maximum(placed.sum(axis=1), 1)[:, None, None]
+    return np.asarray(np.where(placed[..., None], points, middle))
+
+
+def _touching(time_s: Array, flat: Array, solid: Array, certainty: Array) -> Array:
+    """How surely (T, 4) the thumb's tip touches each finger's, of places in the picture and in space, metres.
+
+    Tips that lie upon each other in the picture need not touch. Where they are near in space as well, for a
+    while, they are taken to: an animator sees a gap sooner than that it should be there.
+    """
+    thumb, tips = 4, [8, 12, 16, 20]
+    near = np.clip((_APART - np.linalg.norm(flat[:, tips] - flat[:, [thumb]], axis=-1)) / _APART_FADE, 0, 1)
+    near *= np.clip((_DEEP - np.linalg.norm(solid[:, tips] - solid[:, [thumb]], axis=-1)) / _DEEP_FADE, 0, 1)
+    near *= (certainty[:, tips] > 0) & (certainty[:, [thumb]] > 0)
+    step = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
+    calm = gaussian_filter1d(near, _TOUCH_S / max(step, 1e-3), axis=0, mode="nearest")
+    return np.asarray(np.where(calm > _SURE_TOUCH, calm, 0.0))
 
 
 def _spread(points: Array, seen: NDArray[np.bool_]) -> Array:
@@ -143,67 +191,13 @@ def _spread(points: Array, seen: NDArray[np.bool_]) -> Array:
     return np.asarray(np.sqrt((stray**2).sum(axis=(1, 2))))
 
 
-def _unmirrored(
-    evidence: HandEvidence, state: HandState, cost: Array, *, left: bool
-) -> tuple[HandEvidence, HandState]:
-    """Frames that fit better with depth the other way round, put right.
-
-    From one view a hand looks like the other hand in a mirror; the network then has near and far
-    exchanged. Which hand it is is known from the arm, and fingers bend one way only.
-    """
-    rows = np.flatnonzero(cost > _DOUBTFUL_COST)
-    if not len(rows):
-        return evidence, state
-    mirrored = replace(_rows(evidence, rows), solid=evidence.solid[rows] * (1.0, 1.0, -1.0))
-    turn, _ = hand_frame(mirrored.solid, np.ones(mirrored.solid.shape[:2]), left=left)
-    start = HandState(state.place[rows], turn, first_angles(mirrored.solid, turn, left=left))
-    other, other_cost = solve_alone(mirrored, start)
-    costs = np.stack([cost, np.full(len(cost), np.inf)], axis=1)
-    costs[rows, 1] = other_cost + _MIRROR_MARGIN
-    turns = np.stack([state.turn, state.turn], axis=1)
-    turns[rows, 1] = other.turn
-    better = _steadiest(evidence.time_s, costs, turns)[rows] == 1
-    rows = rows[better]
-    solid = evidence.solid.copy()
-    solid[rows] = mirrored.solid[better]
-    for whole, part in (
-        (state.place, other.place), (state.turn, other.turn), (state.angles, other.angles),
-    ):  # fmt: skip
-        whole[rows] = part[better]
-    return replace(evidence, solid=solid), state
-
-
-def _steadiest(time_s: Array, costs: Array, turns: Array) -> NDArray[np.int64]:
-    """Of the readings of each frame, with costs (T, 2) and turns (T, 2, 3, 3), the likeliest course (T,).
-
-    A hand that turns over from one frame to the next was misread once (Viterbi's algorithm).
-    """
-    count = len(costs)
-    chosen = np.zeros(count, np.int64)
-    if count < 2:
-        return np.asarray(costs.argmin(axis=1))
-    traces = np.einsum("taij,tbij->tab", turns[:-1], turns[1:])
-    apart = np.arccos(np.clip((traces - 1.0) / 2.0, -1.0, 1.0))
-    frames = np.maximum(np.diff(time_s) * 30.0, 1.0)[:, None, None]
-    steps = np.minimum(apart**2 / (_TURN_A_FRAME**2 * frames), _DEAREST_STEP)
-    total = costs[0]
-    came_from = np.zeros((count, 2), np.int64)
-    for t in range(1, count):
-        ways = total[:, None] + steps[t - 1]
-        came_from[t] = ways.argmin(axis=0)
-        total = ways.min(axis=0) + costs[t]
-    chosen[-1] = total.argmin()
-    for t in range(count - 1, 0, -1):
-        chosen[t - 1] = came_from[t, chosen[t]]
-    return chosen
-
-
 def _settled(evidence: HandEvidence, state: HandState) -> HandEvidence:
     """The evidence without its lasting errors, for the solution of all frames together.
 
-    A network's points are off by much more than they tremble, and likewise in neighbouring
-    frames. What each frame's own solution leaves of them, smoothed over time, is taken for that
-    error; what moves quickly is then believed, so that a tap of a finger keeps its height.
+    Points are off by much more than they tremble, and likewise in neighbouring frames. What each frame's
+    own solution leaves of them, smoothed over time, is taken for that error; what moves quickly is then
+    believed, so that a tap of a finger keeps its height. Of quick moves the hand network's own points say
+    more than what was read of them, which leans towards likely hands.
     """
     flat, solid = residuals(evidence, state)
     square = (flat**2).sum(axis=-1) * evidence.flat_precision
@@ -213,18 +207,22 @@ def _settled(evidence: HandEvidence, state: HandState) -> HandEvidence:
     step = float(np.median(np.diff(evidence.time_s))) if len(evidence.time_s) > 1 else 1.0
     frames = _LASTING / max(step, 1e-3)
 
-    def slow(values: Array) -> Array:
+    def slow(values: Array, weight: Array) -> Array:
         top = gaussian_filter1d(values * weight[..., None], frames, axis=0, mode="nearest")
         return np.asarray(top / gaussian_filter1d(weight, frames, axis=0, mode="nearest")[..., None])
 
+    detected = evidence.detected
+    across, along = (evidence.worth / (sigma**2 + evidence.pixel**2) for sigma in (_ACROSS, _ALONG))
+    bent = state.angles.reshape(-1, ANGLES) - evidence.angles
     return replace(
         evidence,
-        flat=evidence.flat + slow(flat) / state.place[:, None, 2:],
-        solid=evidence.solid + slow(solid),
+        angles=evidence.angles + slow(bent[:, None], weight.mean(axis=1, keepdims=True))[:, 0],
+        flat=evidence.flat + slow(flat, weight) / state.place[:, None, 2:],
+        solid=detected + slow(evidence.solid + solid - detected, weight),
         flat_precision=_quick(evidence.flat_precision, evidence.worth, evidence.pixel),
-        across_precision=_quick(evidence.across_precision, evidence.worth, evidence.pixel),
-        along_precision=_quick(evidence.along_precision, evidence.worth, evidence.pixel),
-        synergy=_QUICK_SYNERGY,
+        across_precision=_quick(across, evidence.worth, evidence.pixel),
+        along_precision=_quick(along, evidence.worth, evidence.pixel),
+        angle_precision=_QUICK_ANGLES * evidence.angle_precision,
     )
 
 
@@ -233,7 +231,7 @@ def _quick(precision: Array, worth: Array, pixel: Array) -> Array:
     variance = worth / np.maximum(precision, 1e-12)
     # A half-sure find is worth an eighth of a sure one: its neighbours know better.
     doubt = (worth / _WORTH) ** 2
-    return np.asarray(doubt * worth / ((variance - pixel**2) / _QUICK + pixel**2))
+    return np.asarray(doubt * worth / (np.maximum(variance - pixel**2, 0.0) / _QUICK + pixel**2))
 
 
 def _joined_up(evidence: HandEvidence, start: HandState) -> HandState:
@@ -262,6 +260,10 @@ def _rows(evidence: HandEvidence, rows: slice | NDArray[np.int64]) -> HandEviden
         along_precision=evidence.along_precision[rows],
         worth=evidence.worth[rows],
         pixel=evidence.pixel[rows],
+        angles=evidence.angles[rows],
+        touch=evidence.touch[rows],
+        detected=evidence.detected[rows],
+        angle_precision=evidence.angle_precision[rows],
     )
 
 

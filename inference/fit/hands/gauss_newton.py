@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One hand over a run of frames: Gauss-Newton on its place, its turn and its twenty angles.
 
-Evidence is 2D points, which are accurate, and the network's own 3D points, which say
-what lies in front of what. First each frame is solved for itself; then, from the running median of
-those, all frames together with the cost of acceleration, so that a frame that was read
-wrongly stands alone against its neighbours and loses its weight (Geman and McClure, 1987).
+Evidence is 2D points, which are accurate, and what the reader made of them and of the hand
+network's 3D points: points in space, which say what lies in front of what, and angles. First each
+frame is solved for itself; then, from the running median of those, all frames together with the
+cost of acceleration, so that a frame that was read wrongly stands alone against its neighbours
+and loses its weight (Geman and McClure, 1987).
 The normal equations are banded. A finger's angles move that finger only, so
 their blocks are filled finger by finger.
 """
@@ -21,15 +22,17 @@ from ...kinematics import axis_angle_from_matrix, in_blocks, matrix_from_axis_an
 from ..smooth import second_difference
 from .anatomy import ANGLES, anatomy
 from .points import posed_points
+from .reader import PALM
 
 Array = NDArray[np.float64]
 
 STATE = 6 + ANGLES  # place, turn, angles
-PALM = (0, 5, 9, 13, 17)  # points that the fingers do not move
 _ROBUST = 3.0  # residuals beyond so many sigmas count less and less
 _ALONE, _TOGETHER = 5, 3  # steps
 _LARGEST_STEP = 0.5  # radians: beyond it the linear model says little
 _RIDGE = 1e-6
+_TIPS = (4, 8, 12, 16, 20)
+_TOUCHING, _TOUCH_SIGMA = 0.014, 0.004  # metres from tip to tip of two fingers that touch
 # Acceleration per frame^2 at 30 frames/s that costs one unit: metres along x, y, z; radians.
 _PLACE_ACCELERATION = (0.01, 0.01, 0.02)
 _TURN_ACCELERATION = 0.15
@@ -50,7 +53,10 @@ class HandEvidence:
     pixel: Array  # (T, 1) metres that a point is off because the picture is coarse
     mirror: Array  # (3,) 1 for a left hand, MIRROR_PLACE for a right one
     lengths: Array  # (5, 4) factors on the template's bones
-    synergy: float = 1.0  # how much the synergies count
+    angles: Array  # (T, 20) as they were read
+    angle_precision: Array  # (T, 20)
+    detected: Array  # (T, 21, 3) the hand network's own points, as `solid`
+    touch: Array  # (T, 4) how surely, 0 to 1, the thumb's tip touches each finger's
 
 
 @dataclass(frozen=True)
@@ -62,14 +68,14 @@ class HandState:
     angles: Array
 
 
-def solve_alone(evidence: HandEvidence, start: HandState) -> tuple[HandState, Array]:
-    """Every frame for itself, and what each costs (T,): about 15 where the points were read well."""
+def solve_alone(evidence: HandEvidence, start: HandState) -> HandState:
+    """Every frame for itself."""
     state = start
     for _ in range(_ALONE):
         blocks, pull = _linearised(evidence, state)
         step = -np.linalg.solve(blocks + _damping(blocks), pull[..., None])[..., 0]
         state = _moved(state, step)
-    return state, _cost(evidence, state)
+    return state
 
 
 def solve_together(evidence: HandEvidence, start: HandState) -> HandState:
@@ -81,17 +87,6 @@ def solve_together(evidence: HandEvidence, start: HandState) -> HandState:
         blocks, pull = _linearised(evidence, state)
         state = _moved(state, _smooth_step(evidence.time_s, state, blocks, pull))
     return state
-
-
-def _cost(evidence: HandEvidence, state: HandState) -> Array:
-    flat, solid = residuals(evidence, state)
-    square = (flat**2).sum(axis=-1) * evidence.flat_precision
-    cost = square * _ROBUST**2 / (_ROBUST**2 + square)
-    square = (solid[..., :2] ** 2).sum(axis=-1) * evidence.across_precision
-    square += solid[..., 2] ** 2 * evidence.along_precision
-    cost += square * _ROBUST**2 / (_ROBUST**2 + square)
-    stray = (state.angles - anatomy().mean).reshape(-1, ANGLES)
-    return np.asarray(cost.sum(axis=1) + ((stray @ anatomy().precision) * stray).sum(axis=1))
 
 
 def residuals(evidence: HandEvidence, state: HandState) -> tuple[Array, Array]:
@@ -121,16 +116,15 @@ def _moved(state: HandState, step: Array) -> HandState:
 
 
 def _linearised(evidence: HandEvidence, state: HandState) -> tuple[Array, Array]:
-    """Normal matrices (T, 26, 26) and gradients (T, 26) of evidence and synergies."""
+    """Normal matrices (T, 26, 26) and gradients (T, 26) of points, angles and tips that touch."""
     count = len(state.place)
     blocks, pull = np.zeros((count, STATE, STATE)), np.zeros((count, STATE))
     for block in in_blocks(count, size=400):
         _add_evidence(evidence, state, block, blocks, pull)
-    hand = anatomy()
-    angles = state.angles.reshape(count, ANGLES)
-    precision = evidence.synergy * hand.precision
-    blocks[:, 6:, 6:] += precision
-    pull[:, 6:] += (angles - hand.mean.reshape(-1)) @ precision
+    if evidence.touch.any():
+        _add_touch(evidence, state, blocks, pull)
+    blocks[:, range(6, STATE), range(6, STATE)] += evidence.angle_precision
+    pull[:, 6:] += (state.angles.reshape(count, ANGLES) - evidence.angles) * evidence.angle_precision
     return blocks, pull
 
 
@@ -191,6 +185,27 @@ def _add_evidence(evidence: HandEvidence, state: HandState, block: slice, blocks
         blocks[block, part, :6] += np.swapaxes(corner[:, finger], -1, -2)
         blocks[block, part, part] += square_blocks[:, finger]
         pull[block, part] += force[:, finger]
+
+
+def _add_touch(evidence: HandEvidence, state: HandState, blocks: Array, pull: Array) -> None:
+    """Draw the thumb's tip and those that it touches together, as far as their flesh allows."""
+    rows = np.flatnonzero(evidence.touch.any(axis=1))
+    points, moves = posed_points(state.angles[rows], evidence.lengths)
+    tips = points[:, _TIPS]
+    thumb = slice(6, 10)
+    for finger in range(1, 5):
+        apart = tips[:, finger] - tips[:, 0]
+        distance = np.linalg.norm(apart, axis=-1)
+        way = apart / np.maximum(distance, 1e-9)[:, None]
+        off = np.maximum(distance - _TOUCHING, 0.0)
+        weight = evidence.touch[rows, finger - 1] * (off > 0.0) / _TOUCH_SIGMA**2
+        own = np.einsum("tak,tk->ta", moves[:, finger, 3], way)
+        other = -np.einsum("tak,tk->ta", moves[:, 0, 3], way)
+        part = slice(6 + 4 * finger, 10 + 4 * finger)
+        for first, lever in ((part, own), (thumb, other)):
+            pull[rows, first] += (weight * off)[:, None] * lever
+            for second, others in ((part, own), (thumb, other)):
+                blocks[rows, first, second] += weight[:, None, None] * lever[:, :, None] * others[:, None]
 
 
 def _weights(square: Array, precision: Array) -> Array:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import wholebody
-from ...side_by_side import side_by_side
-from ...skeleton import INDEX, LEFT_HAND, RIGHT_HAND, rest_joints
+from ...kinematics import forward, in_blocks, matrix_from_axis_angle
+from ...skeleton import BODY_JOINT_COUNT, INDEX, LEFT_HAND, RIGHT_HAND, rest_joints
 from .contact import part_hands
-from .fit import HandFit, fit_hand
+from .fit import fit_hand
 from .wrist import settle_wrist
 
 Array = NDArray[np.float64]
@@ -36,21 +36,30 @@ def pose_hands(
     """
     seen = np.zeros((len(poses), 2))
     parts = ((wholebody.LEFT_HAND, LEFT_HAND, True), (wholebody.RIGHT_HAND, RIGHT_HAND, False))
-
-    def fitted(part: tuple[slice, slice, bool]) -> HandFit:
-        points, _, left = part
-        return fit_hand(
+    arms = _forearms(poses, rest)
+    for column, (points, joints, left) in enumerate(parts):
+        hand = fit_hand(
             time_s=time_s,
             keypoints=keypoints[:, points],
             points3d=points3d[:, points],
             camera_K=camera_K,
             left=left,
+            forearm=arms[:, column],
         )
-
-    for column, ((_, joints, left), hand) in enumerate(zip(parts, side_by_side(fitted, parts), strict=True)):
         poses[:, joints] = hand.pose
         settle_wrist(time_s, poses, hand, left=left)
         seen[:, column] = hand.seen
     head = INDEX["head"]
     part_hands(poses, pelvis, rest, seen=seen, size=float(rest[head, 1] / rest_joints()[head, 1]))
     return seen
+
+
+def _forearms(poses: Array, rest: Array) -> Array:
+    """Unit vectors (T, 2, 3) from left and right elbow to their wrists, in the camera's axes."""
+    ends = [INDEX[f"{side}_{joint}"] for joint in ("elbow", "wrist") for side in ("left", "right")]
+    out = np.empty((len(poses), 2, 3))
+    for block in in_blocks(len(poses)):
+        local = matrix_from_axis_angle(poses[block, :BODY_JOINT_COUNT])
+        joints, _ = forward(local, np.zeros((len(local), 3)), rest)
+        out[block] = joints[:, ends[2:]] - joints[:, ends[:2]]
+    return np.asarray(out / np.maximum(np.linalg.norm(out, axis=-1, keepdims=True), 1e-9))
