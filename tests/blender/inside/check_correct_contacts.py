@@ -192,6 +192,27 @@ def test_a_window_is_what_all_made_anew_would_be(scene, module, applied, steppin
         assert np.abs(paths(armature, scene) - window).max() < 2e-4, name
 
 
+def test_a_hand_on_a_character_whose_feet_are_held_as_captured(scene, module, applied, stepping) -> None:
+    _, _, path = applied(stepping)
+    armature = own_character(module, scene, stepping)
+    scene.rotocap.retarget.rig = armature
+    scene.rotocap.take = str(path)
+    assert bpy.ops.rotocap.apply_to_armature() == {"FINISHED"}
+    entry = module("addon.corrections").entry_of(scene, armature)
+    before = paths(armature, scene)
+    (track,) = armature.animation_data.nla_tracks
+    action = track.strips[0].action
+    scene.frame_set(100)
+    assert bpy.ops.rotocap.hold_hand(lane="left_hand", frames=30) == {"FINISHED"}
+    assert track.strips[0].action == action, "made anew"
+    window = paths(armature, scene)
+    assert wander(armature, scene, "left_wrist", 100, 129)[0] < 1e-3
+    feet = [BONES.index(name) for name in ("left_ankle", "right_ankle", "pelvis")]
+    assert np.abs(window[:, feet] - before[:, feet]).max() < 1e-6
+    module("addon.correct_apply").refresh(scene, entry)
+    assert np.abs(paths(armature, scene) - window).max() < 2e-4
+
+
 def test_keys_that_the_animator_changed_are_not_written_over(scene, module, applied, stepping) -> None:
     armature, _, _ = applied(stepping)
     assert bpy.ops.rotocap.make_lanes() == {"FINISHED"}
