@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ... import wholebody
 from ...kinematics import forward, in_blocks, matrix_from_axis_angle
+from ...side_by_side import side_by_side
 from ...skeleton import BODY_JOINT_COUNT, INDEX, LEFT_HAND, RIGHT_HAND, rest_joints
 from .contact import part_hands
-from .fit import fit_hand
+from .fit import HandFit, fit_hand
 from .wrist import settle_wrist
 
 Array = NDArray[np.float64]
@@ -37,15 +38,19 @@ def pose_hands(
     seen = np.zeros((len(poses), 2))
     parts = ((wholebody.LEFT_HAND, LEFT_HAND, True), (wholebody.RIGHT_HAND, RIGHT_HAND, False))
     arms = _forearms(poses, rest)
-    for column, (points, joints, left) in enumerate(parts):
-        hand = fit_hand(
+
+    def fitted(part: tuple[slice, slice, bool]) -> HandFit:
+        points, _, left = part
+        return fit_hand(
             time_s=time_s,
             keypoints=keypoints[:, points],
             points3d=points3d[:, points],
             camera_K=camera_K,
             left=left,
-            forearm=arms[:, column],
+            forearm=arms[:, 0 if left else 1],
         )
+
+    for column, ((_, joints, left), hand) in enumerate(zip(parts, side_by_side(fitted, parts), strict=True)):
         poses[:, joints] = hand.pose
         settle_wrist(time_s, poses, hand, left=left)
         seen[:, column] = hand.seen
