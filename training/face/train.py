@@ -9,7 +9,8 @@ Held out are whole heads. A mirrored face is another face: every sample counts t
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,22 +110,16 @@ def answers(d: Array, t: Array, arkit: Array) -> tuple[Array, Array]:
     return answer[:COUNT], answer[COUNT:]
 
 
-def train(samples: Samples, reference: Array, *, epochs: int, test: Samples | None = None) -> Reader:
+def train(
+    samples: Samples, reference: Array, *, epochs: int, start: Reader | None = None, robust: float = np.inf
+) -> Reader:
+    """start: a reader that is trained on, with its own reference; robust: errors beyond it count linearly."""
     d, t, terms = differences(samples, reference)
     good = np.isfinite(d).all(axis=1)
     good &= np.linalg.norm(d, axis=1) < np.quantile(np.linalg.norm(d[good], axis=1), 0.995)
     d, t, terms, wanted = d[good], t[good], terms[good], samples.arkit[good]
-    basis, turn = answers(d, t, wanted)
-    x = d - t @ turn
-    _, s, vt = np.linalg.svd(x, full_matrices=False)
-    spread = s[:_COMPONENTS] / np.sqrt(len(x))
-    reader = Reader(
-        reference=reference,
-        turn=turn,
-        jaw_open=basis[NAMES.index("jawOpen")].reshape(-1, 3),
-        components=vt[:_COMPONENTS].T / (spread + _SOFT),
-        **{name: np.zeros(0) for name in ("weight1", "bias1", "weight2", "bias2", "weight3", "bias3")},
-    )
+    reader = start or _blank(d, t, wanted, reference)
+    x = d - t @ reader.turn
     rng = np.random.default_rng(0)
     hidden = x.reshape(len(x), -1, 3).copy()
     for part in (RIGHT_EYE_PART, LEFT_EYE_PART):
@@ -132,16 +127,39 @@ def train(samples: Samples, reference: Array, *, epochs: int, test: Samples | No
     seen = reader.inputs(x.reshape(len(x), -1, 3), terms)
     inputs = np.concatenate([seen, reader.inputs(hidden, terms)])
     targets = np.tile(np.clip(wanted, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0)), (2, 1))
-    network = _fitted(inputs, targets, epochs)
+    network = _fitted(inputs, targets, epochs, start, robust)
     linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
     values = {}
     for number, layer in enumerate(linear, start=1):
         values[f"weight{number}"] = layer.weight.detach().numpy().T.astype(np.float64)
         values[f"bias{number}"] = layer.bias.detach().numpy().astype(np.float64)
-    return Reader(reference, turn, reader.jaw_open, reader.components, **values)
+    return replace(reader, **values)
 
 
-def _fitted(inputs: Array, targets: Array, epochs: int) -> torch.nn.Sequential:
+def _blank(d: Array, t: Array, wanted: Array, reference: Array) -> Reader:
+    """A reader that knows what to look at, and nothing of what it means."""
+    basis, turn = answers(d, t, wanted)
+    x = d - t @ turn
+    _, s, vt = np.linalg.svd(x, full_matrices=False)
+    spread = s[:_COMPONENTS] / np.sqrt(len(x))
+    return Reader(
+        reference=reference,
+        turn=turn,
+        jaw_open=basis[NAMES.index("jawOpen")].reshape(-1, 3),
+        components=vt[:_COMPONENTS].T / (spread + _SOFT),
+        **{name: np.zeros(0) for name in ("weight1", "bias1", "weight2", "bias2", "weight3", "bias3")},
+    )
+
+
+def averaged(readers: Sequence[Reader]) -> Reader:
+    """One whose weights are the mean of readers that were trained on from the same one."""
+    mean = {f.name: np.mean([getattr(r, f.name) for r in readers], axis=0) for f in fields(Reader)}
+    return Reader(**mean)
+
+
+def _fitted(
+    inputs: Array, targets: Array, epochs: int, start: Reader | None, robust: float
+) -> torch.nn.Sequential:
     torch.manual_seed(0)
     x, y = (torch.tensor(a, dtype=torch.float32) for a in (inputs, targets))
     network = torch.nn.Sequential(
@@ -154,6 +172,11 @@ def _fitted(inputs: Array, targets: Array, epochs: int) -> torch.nn.Sequential:
         torch.nn.Dropout(0.3),
         torch.nn.Linear(_HIDDEN, COUNT),
     )
+    if start is not None:
+        linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+        for number, layer in enumerate(linear, start=1):
+            layer.weight.data = torch.tensor(getattr(start, f"weight{number}").T, dtype=torch.float32)
+            layer.bias.data = torch.tensor(getattr(start, f"bias{number}"), dtype=torch.float32)
     batch = 128
     steps = epochs * -(-len(x) // batch)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=2e-2)
@@ -166,7 +189,8 @@ def _fitted(inputs: Array, targets: Array, epochs: int) -> torch.nn.Sequential:
             noisy = x[rows] + 0.05 * torch.randn(len(rows), x.shape[1])
             off = network(noisy) - y[rows]
             # An expression is rare, and its mean over all faces next to nothing: what is on counts more.
-            loss = ((1.0 + counts * (y[rows] > 0.05)) * off**2).mean()
+            error = torch.where(off.abs() < robust, off**2, robust * (2.0 * off.abs() - robust))
+            loss = ((1.0 + counts * (y[rows] > 0.05)) * error).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -207,17 +231,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PATH)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--compare", action="store_true", help="train on four of five heads first, and test")
+    parser.add_argument("--start", type=Path, help="a reader to train on")
+    parser.add_argument("--robust", type=float, default=np.inf, help="from where an error counts linearly")
+    parser.add_argument("--average", type=Path, nargs="+", help="only write the mean of these readers")
     options = parser.parse_args()
+    if options.average:
+        averaged([Reader.load(path) for path in options.average]).save(options.out)
+        return
     torch.set_num_threads(1)
     samples = load(options.folder)
     heads = np.unique(samples.head)
-    reference = reference_of(samples)
+    start = Reader.load(options.start) if options.start else None
+    reference = start.reference if start else reference_of(samples)
     print(f"{len(samples.face)} faces of {len(heads)} heads", flush=True)
     if options.compare:
         held = np.isin(samples.head, heads[::5])
         part = samples.part(~held)
         compare(both(part, mirrored(part, reference)), samples.part(held), reference, options.epochs)
-    train(both(samples, mirrored(samples, reference)), reference, epochs=options.epochs).save(options.out)
+    everything = both(samples, mirrored(samples, reference))
+    reader = train(everything, reference, epochs=options.epochs, start=start, robust=options.robust)
+    reader.save(options.out)
     print(options.out)
 
 
