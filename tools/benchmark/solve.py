@@ -27,6 +27,7 @@ _MODULE = "rotocap.tools.benchmark.solve"
 _FRAMES = 3_600  # two minutes
 _LONG = (4, 8)  # times as many, for what grows with them: below, memory is that of one window
 _TWO_HOURS = 216_000  # frames at 30 a second
+_GIVEN = ("keypoints", "points3d", "face", "expression")  # what a capture's solve is given
 
 
 def measure(sample: Path, *, rounds: int, say: Callable[[str], None]) -> dict[str, float]:
@@ -74,7 +75,8 @@ def _landmarks(sample: Path, out: Path) -> None:
     rows = identity.persons(chunks.sightings(take.path))[0]
     track = chunks.landmarks(take.path, rows)
     camera_K = take.sequence(take.people[0]).camera_K
-    np.savez(out, keypoints=track.keypoints, points3d=track.points3d, camera_K=camera_K)
+    parts = {name: getattr(track, name) for name in _GIVEN}
+    np.savez(out, camera_K=camera_K, **{name: part for name, part in parts.items() if part is not None})
 
 
 def _solve(landmarks: Path, frames: int, say: Callable[[str], None]) -> dict[str, float]:
@@ -97,12 +99,14 @@ def main() -> None:
 
     path, frames = Path(sys.argv[1]), int(sys.argv[2])
     with np.load(path) as data:
-        keypoints, points3d, camera_K = (data[name] for name in ("keypoints", "points3d", "camera_K"))
-    turn = np.arange(frames) % (2 * len(keypoints) - 2)
-    order = np.minimum(turn, 2 * len(keypoints) - 2 - turn)
-    keypoints, points3d = keypoints[order], points3d[order]
+        camera_K = data["camera_K"]
+        parts = {name: data[name] for name in _GIVEN if name in data}
+    count = len(parts["keypoints"])
+    turn = np.arange(frames) % (2 * count - 2)
+    order = np.minimum(turn, 2 * count - 2 - turn)
+    parts = {name: part[order] for name, part in parts.items()}
     began, worked = time.perf_counter(), time.process_time()
-    fit.solve(time_s=np.arange(frames) / 30.0, keypoints=keypoints, points3d=points3d, camera_K=camera_K)
+    fit.solve(time_s=np.arange(frames) / 30.0, camera_K=camera_K, **parts)
     figures = {
         "wall_s": time.perf_counter() - began,
         "work_s": time.process_time() - worked,
