@@ -77,7 +77,9 @@ def rotation(turn: Array) -> Array:
 
 def axis_angle(matrix: Array) -> Array:
     """Axis-angle (3, ...), 0 to pi, of matrices (3, 3, ...)."""
-    out = np.stack([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]])
+    out: Array = np.stack(
+        [matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]]
+    )
     sine = np.sqrt((out * out).sum(axis=0))
     cosine = matrix[0, 0] + matrix[1, 1] + matrix[2, 2] - 1.0  # both are doubled
     out *= np.where(sine > _SMALL, np.arctan2(sine, cosine) / np.maximum(sine, _SMALL), 0.5)
@@ -97,7 +99,7 @@ def _curve(turn: Array) -> tuple[Array, Array]:
 def right_jacobian_inverse(turn: Array) -> Array:
     """J (3, 3, ...) with log(exp(v) exp(d)) = v + J d for small d. Sola et al., 2018, eq. 144."""
     square, factor = _curve(turn)
-    out = factor * turn[:, None] * turn[None]
+    out: Array = factor * turn[:, None] * turn[None]
     for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         out[i, i] += 1.0 - factor * square
         out[j, k] -= 0.5 * turn[i]
@@ -109,7 +111,7 @@ def right_jacobian_square(turn: Array) -> Array:
     """transpose(J) @ J (3, 3, ...) of that J, which is the same for the turn backwards."""
     square, factor = _curve(turn)
     factor = 2.0 * factor - 0.25 - factor * factor * square
-    out = factor * turn[:, None] * turn[None]
+    out: Array = factor * turn[:, None] * turn[None]
     for i in range(3):
         out[i, i] += 1.0 - factor * square
     return out

@@ -48,7 +48,7 @@ def neutral_face(points: Array, turn: Array, weight: Array, reader: Reader) -> A
         rest[lower] = _median(points[calm], rest)[lower]
     ajar = _gap(rest) - _gap(reference)
     if ajar > _AJAR:
-        rest -= min((ajar - _AJAR) / float(_gap(reader.jaw_open)), 1.0) * reader.jaw_open
+        rest -= min(float((ajar - _AJAR) / _gap(reader.jaw_open)), 1.0) * reader.jaw_open
     return rest
 
 
