@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kinematics import in_blocks
 from ...landmarks.face_points import MESH, index
 
 Array = NDArray[np.float64]
@@ -26,7 +27,8 @@ _MESH_COUNT = len(MESH)
 class AlignedFace:
     """T frames of a face in the place, size and turn of a reference face."""
 
-    points: Array  # (T, P, 3) metres; x to the picture's right, y down, z away from the camera; NaN unseen
+    # (T, P, 3) metres; x to the picture's right, y down, z away from the camera; NaN unseen
+    points: NDArray[np.float32]
     turn: Array  # (T, 3, 3) camera from reference: the head's turn out of a frontal view
     known: NDArray[np.bool_]  # (T,)
 
@@ -36,7 +38,16 @@ def align(face: NDArray[np.floating[Any]], reference: Array) -> AlignedFace:
 
     The best similarity of each frame (Umeyama, 1991). A frame without its mesh is not known.
     """
-    raw = np.asarray(face, dtype=np.float64)
+    count = len(face)
+    # Single precision, and in runs: of a long take this is the largest thing there is.
+    points = np.empty((count, *reference.shape), np.float32)
+    turn, known = np.empty((count, 3, 3)), np.empty(count, bool)
+    for block in in_blocks(count):
+        points[block], turn[block], known[block] = _laid(np.asarray(face[block], np.float64), reference)
+    return AlignedFace(points=points, turn=turn, known=known)
+
+
+def _laid(raw: Array, reference: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     known = np.isfinite(raw[:, :_MESH_COUNT]).all(axis=(1, 2))
     points = np.where(known[:, None, None], raw, 0.0)
     target = reference[STABLE] - reference[STABLE].mean(axis=0)
@@ -52,4 +63,4 @@ def align(face: NDArray[np.floating[Any]], reference: Array) -> AlignedFace:
     laid = np.einsum("tpa,tab->tpb", points - middle, turn) / scale[:, None, None]
     laid += reference[STABLE].mean(axis=0)
     laid = np.where(known[:, None, None], laid, np.nan)
-    return AlignedFace(points=laid, turn=np.where(known[:, None, None], turn, np.eye(3)), known=known)
+    return laid, np.where(known[:, None, None], turn, np.eye(3)), known

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from ...kinematics import matrix_from_axis_angle
+from ...kinematics import in_blocks, matrix_from_axis_angle
 from ...landmarks.face_points import LEFT_EYE_PART, RIGHT_EYE_PART
 from ..smooth import smooth
 from . import bones
@@ -53,6 +53,8 @@ _STRENGTH = {
 }  # fmt: skip
 # The face graph nods by so much, radians, when the jaw opens (on rendered heads, which did not).
 _NOD_OF_JAW = 0.11
+_FOR_REST = 3000  # frames, of which more would not tell more of a face at rest
+_RUN = 1000  # frames that are read at once
 _CALMED_S = 0.05  # standard deviation, of all but the eyes
 _EYES = np.flatnonzero([name.startswith("eye") for name in NAMES])
 _GAIN, _NOISE = np.array([next(v for k, v in _STRENGTH.items() if name.startswith(k)) for name in NAMES]).T
@@ -127,15 +129,26 @@ def _facing(turn: Array, jaw_open: Array) -> Array:
 
 def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array, time_s: Array) -> Array:
     """(T, 52) of each frame by itself; 0 where nothing is known."""
-    plain = reader.without_turn(points, turn)
-    rest = neutral_face(plain, turn, weight, reader)
+    some = np.flatnonzero(weight > 0.0)
+    some = some[:: max(1, len(some) // _FOR_REST)]
+    plain = reader.without_turn(points[some], turn[some])
+    rest = neutral_face(plain, turn[some], weight[some], reader)
     out = np.zeros((len(points), COUNT))
     known = weight > 0.0
     step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else np.inf
-    calmed = _calmed(plain, known, _CALMED_S / max(step_s, 1e-3)) - rest
-    out[known] = reader(calmed[known], turn[known])
-    # Lids and pupils are quicker than that.
-    out[np.ix_(known, _EYES)] = reader((plain - rest)[known], turn[known])[:, _EYES]
+    sigma = _CALMED_S / max(step_s, 1e-3)
+    reach = int(4.0 * sigma + 0.5)  # of the mean
+    # In runs: the points of a long take, several times over, would fill the memory.
+    for block in in_blocks(len(points), size=_RUN):
+        first, last = max(0, block.start - reach), min(len(points), block.stop + reach)
+        plain = reader.without_turn(points[first:last], turn[first:last])
+        inner = slice(block.start - first, block.stop - first)
+        calmed = _calmed(plain, known[first:last], sigma)[inner] - rest
+        here = known[block]
+        rows = block.start + np.flatnonzero(here)
+        out[rows] = reader(calmed[here], turn[rows])
+        # Lids and pupils are quicker than that.
+        out[np.ix_(rows, _EYES)] = reader((plain[inner] - rest)[here], turn[rows])[:, _EYES]
     return np.maximum(out, 0.0)
 
 
