@@ -95,7 +95,7 @@ class Reader:
 
     def without_turn(self, points: Array, turn: Array) -> Array:
         """Aligned points (T, 204, 3) less what the head's turn (T, 3, 3) alone does to them."""
-        return np.asarray(points - (turn_terms(turn) @ self.turn).reshape(len(points), -1, 3))
+        return np.asarray(points - (turn_terms(turn) @ self.turn).reshape(points.shape))
 
 
 def mirror_order(reference: Array) -> NDArray[np.int64]:
