@@ -5,7 +5,7 @@
     python -m rotocap.training.hands_network MOTION_FOLDER build/training/hands
 
 The last file of samples is held out and measured. The state is written every `_SAVE` steps, and
-training goes on from it. Everything is made twice as much by rolling the picture a little.
+training goes on from it. Every batch is rolled in the picture, with other errors of the forearm.
 """
 
 from __future__ import annotations

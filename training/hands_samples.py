@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the hand reader learns from: rendered hands through the real hand network, one picture each.
 
-    python -m rotocap.training.hands_samples MOTION_FOLDER build/training/hands --count 6000
+    python -m rotocap.training.hands_samples MOTION_FOLDER build/training/hands --count 4500
 
 Each picture is read twice, the second time in the mirror and from the region that the first reading
 leads to, as when a hand is followed. Written in parts, so that it goes on where it was stopped.
@@ -247,7 +247,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("motion", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--count", type=int, default=6000)
+    parser.add_argument("--count", type=int, default=4500)
     options = parser.parse_args()
     make(options.motion, options.out, count=options.count)
 
