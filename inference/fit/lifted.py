@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kinematics import in_blocks
 from ..lift import layout
 from ..lift.network import Lifted
 from ..skeleton import PARENTS
@@ -41,16 +42,21 @@ def with_lift(
 ) -> Evidence:
     """Evidence of T frames with the network's added; log_scale (10,) gives the person's size."""
     size = stature(log_scale) / layout.STATURE
-    places = POINTS.posed(lifted.places * size, lifted.world, POINTS.scaled_offset(log_scale))
-    places -= places[:, _HIPS].mean(axis=1, keepdims=True)
+    offset = POINTS.scaled_offset(log_scale)
     across, along = variances(lifted)
-    ahead = (lifted.sight[:, :, None] * lifted.sight[:, None, :])[:, None]
-    precision = (np.eye(3) - ahead) / across[:, POINTS.anchor, None, None]
-    precision += ahead / along[:, POINTS.anchor, None, None]
-    precision /= (trust.spread * size) ** 2
-    total = evidence.relative_precision + precision
-    pulled = _times(evidence.relative_precision, evidence.relative) + _times(precision, places)
-    relative = np.linalg.solve(total, pulled[..., None])[..., 0]
+    relative, total = np.empty_like(evidence.relative), np.empty_like(evidence.relative_precision)
+    for rows in in_blocks(len(relative)):
+        places = POINTS.posed(lifted.places[rows] * size, lifted.world[rows], offset)
+        places -= places[:, _HIPS].mean(axis=1, keepdims=True)
+        sight = lifted.sight[rows]
+        ahead = (sight[:, :, None] * sight[:, None, :])[:, None]
+        precision = (np.eye(3) - ahead) / across[rows][:, POINTS.anchor, None, None]
+        precision += ahead / along[rows][:, POINTS.anchor, None, None]
+        precision /= (trust.spread * size) ** 2
+        own = evidence.relative_precision[rows]
+        total[rows] = own + precision
+        pulled = _times(own, evidence.relative[rows]) + _times(precision, places)
+        relative[rows] = np.linalg.solve(total[rows], pulled[..., None])[..., 0]
     # Of a body of which next to nothing is seen, nobody knows whether it stands.
     enough = (evidence.weight > 0.0).sum(axis=1, keepdims=True) >= _SEEN_TO_STAND
     doubt = np.maximum(1.0, np.sqrt((across + along) / 2.0) / trust.place_sigma)
