@@ -69,7 +69,7 @@ def reference_of(samples: Samples) -> Array:
     faces = samples.face[samples.neutral]
     reference = faces[0]
     for _ in range(6):
-        reference = align(faces, reference).points.mean(axis=0)
+        reference = align(faces, reference).points.mean(axis=0, dtype=np.float64)
     # Heads were turned to all sides alike: their mean looks ahead.
     u, _, vt = np.linalg.svd(align(faces, reference).turn.mean(axis=0))
     return np.asarray((reference - reference.mean(axis=0)) @ (u @ vt).T)
