@@ -21,6 +21,7 @@ from .reader import COUNT, LOOK_LIMIT, LOOKS, NAMES, Reader
 from .seen import seen
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 # How quickly a coefficient may change: standard deviation of its acceleration, per frame^2 at 30 frames/s.
 # A blink is shut and open again within 3 frames, brows take their time.
@@ -127,7 +128,7 @@ def _facing(turn: Array, jaw_open: Array) -> Array:
     return np.asarray(turn @ np.diag([1.0, -1.0, -1.0]) @ nod)
 
 
-def _coefficients(reader: Reader, points: Array, turn: Array, weight: Array, time_s: Array) -> Array:
+def _coefficients(reader: Reader, points: Floats, turn: Array, weight: Array, time_s: Array) -> Array:
     """(T, 52) of each frame by itself; 0 where nothing is known."""
     some = np.flatnonzero(weight > 0.0)
     some = some[:: max(1, len(some) // _FOR_REST)]

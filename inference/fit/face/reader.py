@@ -12,6 +12,7 @@ import zipfile
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ class Reader:
         flat = np.nan_to_num(differences).reshape(-1, len(self.components))
         return np.concatenate([flat @ self.components, 2.0 * terms, np.stack(blind, axis=1)], axis=1)
 
-    def without_turn(self, points: Array, turn: Array) -> Array:
+    def without_turn(self, points: NDArray[np.floating[Any]], turn: Array) -> Array:
         """Aligned points (T, 204, 3) less what the head's turn (T, 3, 3) alone does to them."""
         return np.asarray(points - (turn_terms(turn) @ self.turn).reshape(points.shape))
 
