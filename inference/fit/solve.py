@@ -100,6 +100,9 @@ def solve(
     if options.height_m is not None:
         log_scale = _with_height(log_scale, options.height_m)
     rest = scaled_rest(log_scale)
+    doubt = np.minimum(joint_sigma(lifted, evidence, log_scale), _LARGEST_SIGMA)
+    standing, up = evidence.standing, lifted.up
+    del lifted  # of a long take each of these is a hundred megabytes
 
     body = BodyFit(
         local=np.empty((count, BODY_JOINT_COUNT, 3, 3)),
@@ -130,7 +133,7 @@ def solve(
     for block in in_blocks(count):
         poses[block, :BODY_JOINT_COUNT] = axis_angle_from_matrix(body.local[block])
     sigma = np.zeros((count, JOINT_COUNT))
-    sigma[:, :BODY_JOINT_COUNT] = np.minimum(joint_sigma(lifted, evidence, log_scale), _LARGEST_SIGMA)
+    sigma[:, :BODY_JOINT_COUNT] = doubt
     arkit = np.full((count, 52), np.nan)
     if looks is None:
         poses[:, INDEX["jaw"]] = fit_jaw(time_s, points3d[:, wholebody.FACE], certainty[:, wholebody.FACE])
@@ -161,8 +164,8 @@ def solve(
         joints=joints,
         sigma=sigma,
         arkit=arkit,
-        standing=evidence.standing,
-        up=lifted.up,
+        standing=standing,
+        up=up,
     )
 
 
