@@ -104,22 +104,8 @@ def solve(
     standing, up = evidence.standing, lifted.up
     del lifted  # of a long take each of these is a hundred megabytes
 
-    body = BodyFit(
-        local=np.empty((count, BODY_JOINT_COUNT, 3, 3)),
-        pelvis=np.empty((count, 3)),
-        log_scale=log_scale,
-    )
-
-    def fitted(window: slice) -> BodyFit:
-        # The stretch that gave the bone lengths has been solved all but for their last change.
-        begin = trial if window == best else None
-        return _fit(_part(evidence, window), log_scale, options, check, free_scale=False, begin=begin)
-
-    windows, done = _windows(count), 0
-    for window, part in zip(windows, side_by_side(fitted, windows), strict=True):
-        _join(body, part, start=window.start, overlap=done - window.start)
-        done = window.stop
-        progress(done, count)
+    body = _in_windows(evidence, log_scale, options, check, progress, solved=(best, trial))
+    del evidence
 
     if motion is not None:
         body = replace(
@@ -167,6 +153,37 @@ def solve(
         standing=standing,
         up=up,
     )
+
+
+def _in_windows(
+    evidence: Evidence,
+    log_scale: Array,
+    options: FitOptions,
+    check: Callable[[], None],
+    progress: Callable[[int, int], None],
+    *,
+    solved: tuple[slice, BodyFit],
+) -> BodyFit:
+    """The fit of all frames with known bone lengths. `solved`: a window, and its fit that found them."""
+    count = len(evidence.time_s)
+    body = BodyFit(
+        local=np.empty((count, BODY_JOINT_COUNT, 3, 3)),
+        pelvis=np.empty((count, 3)),
+        log_scale=log_scale,
+    )
+    best, trial = solved
+
+    def fitted(window: slice) -> BodyFit:
+        # The stretch that gave the bone lengths has been solved all but for their last change.
+        begin = trial if window == best else None
+        return _fit(_part(evidence, window), log_scale, options, check, free_scale=False, begin=begin)
+
+    windows, done = _windows(count), 0
+    for window, part in zip(windows, side_by_side(fitted, windows), strict=True):
+        _join(body, part, start=window.start, overlap=done - window.start)
+        done = window.stop
+        progress(done, count)
+    return body
 
 
 def _fit(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rotocap.inference.fit.hands.capsules import closest, hand_capsules
-from rotocap.inference.fit.hands.contact import deepest, part_hands, reach
+from rotocap.inference.fit.hands.contact import _at_once, deepest, part_hands, reach
 from rotocap.inference.fit.hands.fit import HandFit
 from rotocap.inference.fit.hands.wrist import roll_about, settle_wrist
 from rotocap.inference.kinematics import axis_angle_from_matrix, forward, matrix_from_axis_angle
@@ -174,3 +174,11 @@ def test_a_hand_leaves_the_head_by_the_side_it_is_on(depth_m: float, ahead: bool
     joints, _ = forward(matrix_from_axis_angle(poses), pelvis, rest)
     away = joints[:, INDEX["left_middle1"], 2] - joints[:, INDEX["head"], 2]
     assert (away < 0.0).all() if ahead else (away > 0.0).all()
+
+
+def test_long_takes_are_parted_in_groups_that_cut_no_run_of_frames() -> None:
+    rows = np.concatenate([np.arange(2900), np.arange(2950, 5000), np.arange(6000, 13000)])
+    groups = _at_once(rows)
+    assert np.array_equal(np.concatenate(groups), rows)
+    assert max(map(len, groups)) <= 3000
+    assert [int(group[0]) for group in groups] == [0, 2950, 6000, 9000, 12000]

@@ -30,6 +30,7 @@ _FARTHEST = 0.20  # metres that a hand is moved at most
 _OWN_ROUNDS = 8
 _OWN_SLACK = 0.002
 _REACH_ROUNDS = 4
+_GROUP = 3000  # frames whose capsules are held in memory
 
 
 def part_hands(poses: Array, pelvis: Array, rest: Array, *, seen: Array, size: float) -> None:
@@ -40,14 +41,26 @@ def part_hands(poses: Array, pelvis: Array, rest: Array, *, seen: Array, size: f
     """
     # Where neither hand was ever seen, nothing is known of what they touch.
     rows = _close(poses, pelvis, rest, size) if (seen > 0).any() else np.zeros(0, np.int64)
-    if not len(rows):
-        return
-    local = matrix_from_axis_angle(poses[rows])
-    _part_fingers(local, rest, size)
-    reach(local, pelvis[rows], rest, _moves(local, pelvis[rows], rest, rows, seen[rows], size))
     arms = [INDEX[f"{side}_{name}"] for side in ("left", "right") for name in ("shoulder", "elbow", "wrist")]
     changed = [*arms, *range(LEFT_HAND.start, RIGHT_HAND.stop)]
-    poses[np.ix_(rows, changed)] = axis_angle_from_matrix(local[:, changed])
+    for part in _at_once(rows):
+        local = matrix_from_axis_angle(poses[part])
+        _part_fingers(local, rest, size)
+        reach(local, pelvis[part], rest, _moves(local, pelvis[part], rest, part, seen[part], size))
+        poses[np.ix_(part, changed)] = axis_angle_from_matrix(local[:, changed])
+
+
+def _at_once(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Frames in groups of at most `_GROUP`, that cut no run of neighbours unless it is longer than that."""
+    groups, begin = [], 0
+    while begin < len(rows):
+        end = min(begin + _GROUP, len(rows))
+        gaps = np.flatnonzero(np.diff(rows[begin : end + 1]) > 1)
+        if end < len(rows) and len(gaps):
+            end = begin + int(gaps[-1]) + 1
+        groups.append(rows[begin:end])
+        begin = end
+    return groups
 
 
 def deepest(poses: Array, pelvis: Array, rest: Array, *, size: float) -> Array:

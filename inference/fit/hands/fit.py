@@ -36,6 +36,7 @@ Floats = NDArray[np.floating[Any]]
 _MIN_CERTAINTY = 0.05
 _ENOUGH_POINTS = 14  # of the 21; the body's stand-in for a lost hand has four
 _WINDOW, _OVERLAP = 600, 30  # frames that are solved at once
+_RUN, _RUN_OVERLAP = 2400, 90  # frames of which all is held in memory; the overlap outlasts their errors
 _PIXELS = 3.0  # pixels of the picture that a point is off, however large the hand
 _FLAT = 1.0  # times the network's own error across the line of sight
 _SPREAD, _ANGLE_SPREAD = 2.0, 1.0  # sd of what was read over its spread: its errors go together
@@ -88,11 +89,18 @@ def fit_hand(
         return HandFit(axis_angles(relaxed, left=left), seen, turn)
     seen[rows] = sure[rows]
     arm = np.full((count, 3), np.nan) if forearm is None else forearm
-    evidence, start = _gathered(
-        time_s[rows], keypoints[rows], points3d[rows], certainty[rows], arm[rows], camera_K, left=left
-    )
-    state = solve_alone(evidence, start)
-    state = _joined_up(_settled(evidence, state), state)
+    state, done = None, 0
+    while done < len(rows):
+        first = max(0, done - _RUN_OVERLAP)
+        run = rows[first : first + _RUN]
+        evidence, start = _gathered(
+            time_s[run], keypoints[run], points3d[run], certainty[run], arm[run], camera_K, left=left
+        )
+        start = solve_alone(evidence, start)
+        part = _joined_up(_settled(evidence, start), start)
+        state = part if state is None else _joined(state, part, overlap=done - first)
+        done = first + len(run)
+    assert state is not None
     turn[rows] = state.turn
     hand = anatomy()
     angles = filled(time_s, rows, state.angles, resting=hand.relaxed)
