@@ -81,11 +81,15 @@ def gather(
         normalised[better, wrist] = normalised[better, root]
 
     # From the hips only: the crop that the 3D points come from is centred there.
-    points3d = np.asarray(points3d, dtype=np.float64)
+    solid = np.asarray(points3d[:, : wholebody.FACE.start], dtype=np.float64)
+    left, right = (
+        np.asarray(points3d[:, hand], dtype=np.float64)
+        for hand in (wholebody.LEFT_HAND, wholebody.RIGHT_HAND)
+    )
     hips = normalised[:, [11, 12]].mean(axis=1)
     hips_seen = (certainty[:, [11, 12]] > 0).all(axis=1)
     body = POINTS.keypoint
-    relative = np.einsum("tij,tpj->tpi", rotation_to_ray(hips), points3d[:, body])
+    relative = np.einsum("tij,tpj->tpi", rotation_to_ray(hips), solid[:, body])
     known = np.isfinite(relative).all(axis=-1) & hips_seen[:, None]
     relative_weight = np.where(known, body_certainty, 0.0)
 
@@ -94,8 +98,8 @@ def gather(
     for part, (rotations, weight) in enumerate(
         (
             (face.facing, face.facing_weight) if face else _face_rotation(points3d, certainty),
-            hand_frame(points3d[:, wholebody.LEFT_HAND], certainty[:, wholebody.LEFT_HAND], left=True),
-            hand_frame(points3d[:, wholebody.RIGHT_HAND], certainty[:, wholebody.RIGHT_HAND], left=False),
+            hand_frame(left, certainty[:, wholebody.LEFT_HAND], left=True),
+            hand_frame(right, certainty[:, wholebody.RIGHT_HAND], left=False),
         )
     ):
         anchor = (0, wholebody.LEFT_HAND.start, wholebody.RIGHT_HAND.start)[part]
@@ -103,7 +107,7 @@ def gather(
         turned = rotation_to_ray(normalised[:, anchor]) @ rotations
         facing[seen, part] = turned[seen]
         facing_weight[:, part] = weight
-    size = _upright_size(normalised, certainty, points3d)
+    size = _upright_size(normalised, certainty, solid)
     return Evidence(
         time_s=np.asarray(time_s, dtype=np.float64),
         normalised=normalised[:, body],
@@ -176,9 +180,9 @@ def _frame_from(x_axis: Array, up: Array) -> Array:
     return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
-def _face_rotation(points3d: Array, certainty: Array) -> tuple[Array, Array]:
-    right_eye, left_eye = (points3d[:, i] for i in _FACE_EYES)
-    chin, bridge = (points3d[:, i] for i in _FACE_UP)
+def _face_rotation(points3d: Floats, certainty: Array) -> tuple[Array, Array]:
+    right_eye, left_eye = (points3d[:, i].astype(np.float64) for i in _FACE_EYES)
+    chin, bridge = (points3d[:, i].astype(np.float64) for i in _FACE_UP)
     rotations = _frame_from(left_eye - right_eye, bridge - chin)
     return _where_known(rotations, _ROUGH * certainty[:, [*_FACE_EYES, *_FACE_UP]].min(axis=1))
 
