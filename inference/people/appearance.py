@@ -99,6 +99,9 @@ def _histogram(hsv: NDArray[np.uint8]) -> NDArray[np.float32]:
         low = np.floor(position).astype(int)
         share = position - low
         high = (low + 1) % count if wraps else np.minimum(low + 1, count - 1)
-        np.add.at(out, offset + low % count, weight * (1.0 - share))
-        np.add.at(out, offset + high, weight * share)
+        bins, weights = (
+            np.concatenate([low % count, high]),
+            np.concatenate([weight * (1.0 - share), weight * share]),
+        )
+        out[offset : offset + count] = np.bincount(bins, weights, minlength=count)
     return out
