@@ -157,7 +157,7 @@ their doubt, rotations, distance, contacts and gravity out. `docs/lift.md` descr
   mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217.
 - **Never trained on**: CMU subjects 03, 05 and 12, and anything under a non-commercial licence.
 - **Run**: {run.get("steps", "?")} steps, {run.get("frames", 0):,} frames,
-  {train.get("minutes", "?")} minutes on two CPU cores, seed {train.get("seed", "?")}.{_beginning(run)}
+  {train.get("minutes", "?")} minutes of a CPU, seed {train.get("seed", "?")}.{_beginning(run)}
 
 | held-out people, motion as recorded, all cameras, detector-like errors | |
 |---|---|

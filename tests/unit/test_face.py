@@ -12,7 +12,7 @@ from rotocap.inference import wholebody
 from rotocap.inference.errors import ModelError
 from rotocap.inference.fit.face import FaceFit, fit_face
 from rotocap.inference.fit.face.aligned import align
-from rotocap.inference.fit.face.reader import OTHER_SIDE, Reader, mirror_order
+from rotocap.inference.fit.face.reader import OTHER_SIDE, PATH, Reader, mirror_order
 from rotocap.inference.landmarks.face_points import COUNT, LEFT_EYE_PART
 from rotocap.inference.sequence import ARKIT
 
@@ -23,7 +23,7 @@ FRAMES = 60
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return Reader.load()
+    return Reader.load(PATH)
 
 
 def seen_at(face: Array, *, size_px: float = 200.0, certainty: float = 1.0) -> Array:

@@ -17,7 +17,7 @@ from ..smooth import smooth
 from . import bones
 from .aligned import align
 from .neutral import neutral_face
-from .reader import COUNT, LOOK_LIMIT, LOOKS, NAMES, Reader
+from .reader import COUNT, LOOK_LIMIT, LOOKS, NAMES, PATH, Reader
 from .seen import seen
 
 Array = NDArray[np.float64]
@@ -75,7 +75,7 @@ class FaceFit:
 
 @cache
 def _reader() -> Reader:
-    return Reader.load()
+    return Reader.load(PATH)
 
 
 def fit_face(

@@ -8,20 +8,18 @@ answer is learnt, not derived. Two hidden layers; numpy is quick enough.
 
 from __future__ import annotations
 
-import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ModelError
 from ...kinematics import axis_angle_from_matrix
 from ...landmarks.face_points import LEFT_EYE_PART, MESH, RIGHT_EYE_PART
 from ...sequence import ARKIT
 from ...skeleton import DATA
+from ...stored_network import StoredNetwork
 
 Array = NDArray[np.float64]
 
@@ -37,34 +35,19 @@ LOOK_LIMIT = 1.8
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
+class Reader(StoredNetwork):
     """Points are flat here: (612,) for (204, 3), metres."""
 
     reference: Array  # (204, 3) everybody's mean face at rest, looking ahead
     turn: Array  # (9, 612) what a term of the head's turn changes, see `turn_terms`
     jaw_open: Array  # (204, 3) what jawOpen changes
-    components: Array  # (612, k) what the network looks at
+    components: Array  # (612, k) what the network looks at; near 1000 a metre, for which float16 has room
     weight1: Array  # (k + 11, h); its last rows: nine terms of the turn, right and left eye not seen
     bias1: Array
     weight2: Array  # (h, h)
     bias2: Array
     weight3: Array  # (h, 52)
     bias3: Array
-
-    def save(self, path: Path) -> None:
-        # Components are near 1000 a metre: float16 has room for them.
-        np.savez_compressed(path, **{f.name: getattr(self, f.name).astype(np.float16) for f in fields(self)})
-
-    @classmethod
-    def load(cls, path: Path = PATH) -> Reader:
-        """Read what `save` wrote. ModelError if it is missing or damaged."""
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                return cls(**{f.name: data[f.name].astype(np.float64) for f in fields(cls)})
-        except FileNotFoundError as error:
-            raise ModelError(f"{path}: no such file; install Rotocap again") from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"{path}: damaged ({error}); install Rotocap again") from error
 
     def __call__(self, differences: Array, turn: Array) -> Array:
         """Coefficients (T, 52), looks up to `LOOK_LIMIT`, the others up to 1; below 0: less than at rest.

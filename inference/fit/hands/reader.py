@@ -11,18 +11,16 @@ Hands are read as left ones, upright in the picture, along the ray to the palm.
 
 from __future__ import annotations
 
-import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...camera import rotation_to_ray
-from ...errors import ModelError
 from ...kinematics import in_blocks
 from ...skeleton import DATA
+from ...stored_network import StoredNetwork
 from .anatomy import ANGLES, MIRROR_PLACE, anatomy
 
 Array = NDArray[np.float64]
@@ -104,7 +102,7 @@ def _roll(angle: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
+class Reader(StoredNetwork):
     """The network. Inputs are brought to a spread of about one by `mean` and `scale`."""
 
     mean: Array  # (INPUTS,)
@@ -115,20 +113,6 @@ class Reader:
     bias2: Array
     weight3: Array  # (h, OUTPUTS)
     bias3: Array
-
-    def save(self, path: Path) -> None:
-        np.savez_compressed(path, **{f.name: getattr(self, f.name).astype(np.float16) for f in fields(self)})
-
-    @classmethod
-    def load(cls, path: Path = PATH) -> Reader:
-        """Read what `save` wrote. ModelError if it is missing or damaged."""
-        try:
-            with np.load(path, allow_pickle=False) as data:
-                return cls(**{f.name: data[f.name].astype(np.float64) for f in fields(cls)})
-        except FileNotFoundError as error:
-            raise ModelError(f"{path}: no such file; install Rotocap again") from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(f"{path}: damaged ({error}); install Rotocap again") from error
 
     def __call__(self, seen: Upright) -> Reading:
         """What the hands likely are."""
@@ -158,7 +142,7 @@ class Reader:
 @cache
 def reader() -> Reader:
     """The shipped one, read once."""
-    return Reader.load()
+    return Reader.load(PATH)
 
 
 def _silu(x: Array) -> Array:
