@@ -48,7 +48,7 @@ class ModelOptions:
     side_layers: int = 1
     heads: int = 8
     reach: int = 16  # tokens that attention sees to each side
-    joint_width: int = 48
+    joint_width: int = 16
     shortcut: bool = False  # ablation: let the current frame pass by the first layer
 
     def to_dict(self) -> dict[str, int | bool]:

@@ -95,7 +95,8 @@ def _held(values: NDArray[np.float64], seen: NDArray[np.bool_], *, empty: float 
         return values
     flat, known = values.reshape(-1, *values.shape[-2:]).copy(), seen.reshape(-1, seen.shape[-1])
     times = np.arange(seen.shape[-1])
-    for row, use in zip(flat, known, strict=True):
+    for k in np.flatnonzero(~known.all(axis=-1)):
+        row, use = flat[k], known[k]
         if not use.any():
             row[:] = empty
             continue
