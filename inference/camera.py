@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from .errors import RotocapError
 
+FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
+USUAL_LENS_MM = 35.0
+
 
 def intrinsics(
     width: int, height: int, *, focal_px: float | None = None, fov_deg: float | None = None
@@ -17,9 +20,10 @@ def intrinsics(
     """Intrinsics K (3, 3) of an upright picture in pixels; the principal point is the picture's middle.
 
     `focal_px` is the focal length in pixels, or `fov_deg` the angle of view along the
-    picture's longer side in degrees. Without either the focal length is the picture's
-    diagonal (53 degrees across it, a phone's main camera is 55 to 80), the usual guess of
-    the literature (Kissos et al., "Beyond Weak Perspective", 2020).
+    picture's longer side in degrees. Without either it is that of a 35 mm lens on a full
+    frame: between phones (24 to 30 mm) and the picture's diagonal, 43 mm, which is the usual
+    guess of the literature (Kissos et al., "Beyond Weak Perspective", 2020). The two cameras
+    that we know of have 33 and 38 mm (docs/measurements.md).
 
     Raises RotocapError on a value that no camera has, and where both are given.
     """
@@ -32,7 +36,7 @@ def intrinsics(
             raise RotocapError(f"angle of view: expected 1 to 170 degrees, got {fov_deg:g}")
         focal_px = 0.5 * max(width, height) / math.tan(math.radians(fov_deg) / 2.0)
     elif focal_px is None:
-        focal_px = math.hypot(width, height)
+        focal_px = USUAL_LENS_MM / FULL_FRAME_DIAGONAL_MM * math.hypot(width, height)
     if not (math.isfinite(focal_px) and focal_px > 0.0):
         raise RotocapError(f"focal length: expected pixels above 0, got {focal_px:g}")
     # Pixel centres are whole numbers, so the middle of the picture is half a pixel off.

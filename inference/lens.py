@@ -17,12 +17,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import intrinsics
+from .camera import FULL_FRAME_DIAGONAL_MM, intrinsics
 from .video import VideoInfo
 from .video_container import boxes
 
 _KEY = b"com.apple.quicktime.camera.focal_length.35mm_equivalent"
-_FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 _LARGEST_META = 1 << 20  # bytes: what says how a video was made is small
 _USUAL_MM = (8.0, 400.0)  # beyond it lies no lens: phones write -13 or 0 for unknown ones
 _HOLD_OTHERS = (b"moov", b"trak")
@@ -64,7 +63,7 @@ def focal_of_file(path: Path, width: int, height: int) -> float | None:
         return None
     if equivalent_mm is None or not _USUAL_MM[0] <= equivalent_mm <= _USUAL_MM[1]:
         return None
-    return equivalent_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(width, height)
+    return equivalent_mm / FULL_FRAME_DIAGONAL_MM * math.hypot(width, height)
 
 
 def _equivalent(file: BinaryIO, begin: int, end: int) -> float | None:

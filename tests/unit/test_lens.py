@@ -81,4 +81,6 @@ def test_the_capture_uses_it_unless_a_focal_length_is_given(tmp_path: Path) -> N
         26.0 / 43.2666 * diagonal, rel=1e-4
     )
     assert camera_of(info, focal_px=900.0, fov_deg=None)[0, 0] == 900.0
-    assert camera_of(probe(SAMPLE), focal_px=None, fov_deg=None)[0, 0] == pytest.approx(diagonal)
+    assert camera_of(probe(SAMPLE), focal_px=None, fov_deg=None)[0, 0] == pytest.approx(
+        35.0 / 43.2666 * diagonal, rel=1e-4
+    )
