@@ -9,7 +9,7 @@ anew from the landmarks each time.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -37,7 +37,7 @@ from .take import (
     refuse_foreign,
     reopened,
 )
-from .video import VideoInfo, VideoReader, probe
+from .video import Frame, VideoInfo, VideoReader, probe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +225,17 @@ def _holds_nothing(path: Path) -> bool:
     return not Take.open(path).people and chunks.count(path) == 0
 
 
+def _with_following(frames: Iterable[Frame]) -> Iterator[tuple[Frame, Frame | None]]:
+    """Each frame with the one after it; None after the last."""
+    last: Frame | None = None
+    for frame in frames:
+        if last is not None:
+            yield last, frame
+        last = frame
+    if last is not None:
+        yield last, None
+
+
 def _versions() -> dict[str, str]:
     out = {"python": platform.python_version()}
     for package in ("rotocap", "numpy", "scipy", "onnxruntime", "opencv-python-headless"):
@@ -273,10 +284,11 @@ def _read(
         # The last frame there is may be behind us, and a reader of nothing is an error: one frame again.
         start = next_frame - stride if frames_read else next_frame
         with VideoReader(take.video.path, start_frame=start, end_frame=end, stride=stride) as reader:
-            for frame in reader:
+            for frame, following in _with_following(reader):
                 if frame.index < next_frame:
                     continue
-                seen = tracker.step(frame.image, frame.time_s)
+                ahead = None if following is None else following.image
+                seen = tracker.step(frame.image, frame.time_s, following=ahead)
                 rows.add(frame.index, frame.time_s, seen)
                 if watch is not None:
                     watch(frame.index, frame.time_s, seen)

@@ -139,6 +139,9 @@ class _Masked:
         self._inner = inner
         self._box = box
 
+    def turn_to(self, image: Image, following: Image | None) -> None:
+        del image, following  # the inner one never sees these pictures
+
     def detect(self, image: Image) -> Sequence[Any]:
         return self._inner.detect(self._seen(image))
 

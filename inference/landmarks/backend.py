@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
 from ..errors import TakeError
 from . import pose as body
 from .assembly import PersonLandmarks, assemble, assemble_hands
-from .crop import Image, Picture
+from .crop import Image, Picture, Roi
 from .face import PRESENT as FACE_PRESENT
 from .face import Face, FaceNetworks, on_its_head
 from .hand_finding import EAGER, HandFinder
@@ -23,6 +24,8 @@ from .hands_alone import box as hands_box
 from .person_detector import Detection, PersonDetector
 from .pose import Pose, PoseNetwork
 from .state import Followed, PersonState
+
+Result = TypeVar("Result")
 
 # Below this the body's own nose is too uncertain to look for a face at it.
 _IN_SIGHT = 0.1
@@ -35,24 +38,48 @@ _CLOSE = 4.0
 
 
 class MediapipeBackend:
-    """The embedded networks. Keeps nothing of a person between calls: that is in PersonState."""
+    """The embedded networks. Keeps nothing of a person between calls: that is in PersonState.
+
+    The networks are small, and a second thread in one of them gains little. So there are two lanes:
+    while the caller's thread reads the hands, the other one reads the face, and then the body in the
+    next picture, where this picture's body says that it will be. That is a bet on what will be asked:
+    a body that is asked for elsewhere is read there, so that only time is lost.
+    """
 
     name = "mediapipe"
 
     def __init__(
         self, *, threads: int = 2, hands: bool = True, face: bool = True, landmarker: Path | None = None
     ) -> None:
-        """hands, face: whether they are looked for; a body without them is found in less time.
+        """threads: in both lanes together. With one, there is one lane and no bet.
+
+        hands, face: whether they are looked for; a body without them is found in less time.
 
         landmarker: the folder of Google's `face_landmarker` as ONNX, if it is to read expressions.
         """
         self._wants_hands, self._wants_face = hands, face
+        self._other_lane = ThreadPoolExecutor(1, "rotocap-landmarks") if threads > 1 else None
+        a_lane = max(1, threads // 2)
         self._detector = PersonDetector(threads=threads)
-        self._pose = PoseNetwork(threads=threads)
-        self._hands = HandFinder(threads=threads)
+        self._pose = PoseNetwork(threads=a_lane)
+        self._hands = HandFinder(threads=a_lane)
         self._lone_hands = LoneHands(self._hands.networks, self._hands.palms)
-        self._face = FaceNetworks(threads=threads, landmarker=landmarker)
+        self._face = FaceNetworks(threads=a_lane, landmarker=landmarker)
         self._picture: Picture | None = None
+        self._next_picture: Picture | None = None
+        # Bodies in the picture at hand and in the next one, by where they are looked for.
+        self._bodies: dict[Roi, Future[Pose | None]] = {}
+        self._next_bodies: dict[Roi, Future[Pose | None]] = {}
+
+    def turn_to(self, image: Image, following: Image | None = None) -> None:
+        """Say which picture will be asked about now, and which one after it if that is known."""
+        if self._next_picture is not None and self._next_picture.image is image:
+            self._picture, self._bodies = self._next_picture, self._next_bodies
+        else:
+            self._picture, self._bodies = Picture(image), {}
+        known = following is not None and self._other_lane is not None
+        self._next_picture = Picture(following) if following is not None and known else None
+        self._next_bodies = {}
 
     def detect(self, image: Image) -> Sequence[Detection | HandsFound]:
         """People in the picture (H, W, 3) BGR, best first, each once.
@@ -84,18 +111,20 @@ class MediapipeBackend:
                 return None
             found, state = alone
             return assemble_hands(found, state.hands, size=size, box=hands_box(picture)), state
-        pose = self._pose(picture, state.pose)
+        ahead = self._bodies.pop(state.pose, None)
+        pose = self._pose(picture, state.pose) if ahead is None else ahead.result()
         if pose is None:
             return None
         state = replace(state, pose=pose.next_roi)
+        face = self._start(self._find_face, picture, pose, state)
+        if self._next_picture is not None:
+            self._next_bodies[pose.next_roi] = self._start(self._pose, self._next_picture, pose.next_roi)
         hands: list[Hand | None] = [None, None]
-        face: Face | None = None
-        # The face first: what lies on it is hardly a hand.
-        if self._wants_face:
-            face, state = self._find_face(picture, pose, state)
         if self._wants_hands:
-            hands, state = self._find_hands(picture, pose, face, state)
-        return assemble(pose, hands, face, state.hands, size=size), state
+            hands, state = self._find_hands(picture, pose, lambda: face.result()[0], state)
+        seen, after = face.result()
+        state = replace(state, face=after.face, lost_face=after.lost_face)
+        return assemble(pose, hands, seen, state.hands, size=size), state
 
     def without(self, state: PersonState, part: str) -> PersonState:
         """The state when a part of the person turned out to be somebody else's."""
@@ -125,15 +154,26 @@ class MediapipeBackend:
     def _of(self, image: Image) -> Picture:
         """The picture with its halves, made once for all the people in it."""
         if self._picture is None or self._picture.image is not image:
-            self._picture = Picture(image)
+            self.turn_to(image)
+            assert self._picture is not None
         return self._picture
 
+    def _start(self, work: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Let the other lane do it, or do it now if there is none."""
+        if self._other_lane is not None:
+            return self._other_lane.submit(work, *arguments)
+        done: Future[Result] = Future()
+        done.set_result(work(*arguments))
+        return done
+
     def _find_hands(
-        self, picture: Picture, pose: Pose, face: Face | None, state: PersonState
+        self, picture: Picture, pose: Pose, find_face: Callable[[], Face | None], state: PersonState
     ) -> tuple[list[Hand | None], PersonState]:
-        return self._hands(picture, pose, face, state)
+        return self._hands(picture, pose, find_face, state)
 
     def _find_face(self, picture: Picture, pose: Pose, state: PersonState) -> tuple[Face | None, PersonState]:
+        if not self._wants_face:
+            return None, state
         face = None
         if pose.certainty[body.NOSE] >= _IN_SIGHT:
             if state.face is not None:

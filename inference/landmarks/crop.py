@@ -117,6 +117,11 @@ def _halved(image: Image) -> Image:
 
 def planes(cutout: Image, *, symmetric: bool = False) -> NDArray[np.float32]:
     """A cut-out as a network takes it: (1, 3, S, S) RGB, 0 to 1, or -1 to 1 if `symmetric`."""
-    mean, scale = (127.5, 1 / 127.5) if symmetric else (0.0, 1 / 255)
-    blob = cv2.dnn.blobFromImage(cutout, scale, mean=(mean, mean, mean), swapRB=True)
-    return np.asarray(blob, dtype=np.float32)
+    blob = np.empty((1, 3, *cutout.shape[:2]), np.float32)
+    for plane, channel in zip(blob[0], cv2.split(cutout)[::-1], strict=True):
+        if symmetric:
+            np.subtract(channel, np.float32(127.5), out=plane)
+            plane *= np.float32(1 / 127.5)
+        else:
+            np.multiply(channel, np.float32(1 / 255), out=plane)
+    return blob

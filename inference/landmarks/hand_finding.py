@@ -8,6 +8,7 @@ detector around the forearm's end. What is read is given to the sides by `hand_s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -48,13 +49,22 @@ class HandFinder:
         self.palms = PalmDetector(threads=threads)
 
     def __call__(
-        self, picture: Picture, pose: Pose, face: Face | None, state: PersonState
+        self, picture: Picture, pose: Pose, find_face: Callable[[], Face | None], state: PersonState
     ) -> tuple[list[Hand | None], PersonState]:
-        """Left and right hand, None where it is not seen, and the state for the next frame."""
+        """Left and right hand, None where it is not seen, and the state for the next frame.
+
+        The person's face is asked for when hands have been read: meanwhile it may be read as well.
+        """
         arms, exchanged = Arms.of(pose), 0
         if state.exchanged < _EXCHANGED_FRAMES and read_exchanged(arms, state.hands):
             arms, exchanged = arms.exchanged(), state.exchanged + 1
-        candidates = self._followed(picture, pose, face, arms, state.hands)
+        followed = self._followed(picture, arms, state.hands)
+        face = find_face()
+        candidates = [
+            Candidate(hand, followed=True)
+            for hand in followed
+            if hand.presence >= (_PRESENT_ON_HEAD if on_head(hand, pose, face) else STILL_PRESENT)
+        ]
         chosen = assign(candidates, arms, state.hands)
         for look in (self._at_wrist, self._by_palm):
             sides = [side for side in Side if chosen[side] is None and _in_reach(picture, arms, side)]
@@ -74,19 +84,14 @@ class HandFinder:
             state, hands=(after[0], after[1]), lost_hands=(lost[0], lost[1]), exchanged=exchanged
         )
 
-    def _followed(
-        self, picture: Picture, pose: Pose, face: Face | None, arms: Arms, before: Memories
-    ) -> list[Candidate]:
+    def _followed(self, picture: Picture, arms: Arms, before: Memories) -> list[Hand]:
+        """What is seen where hands were going."""
         regions = []
         for side in Side:
             memory = before[side]
             if memory is not None and memory.held:
                 regions.append(memory.roi.moved(_moved(memory, arms, side)))
-        return [
-            Candidate(hand, followed=True)
-            for hand in self.networks.read_all(picture, regions)
-            if hand.presence >= (_PRESENT_ON_HEAD if on_head(hand, pose, face) else STILL_PRESENT)
-        ]
+        return self.networks.read_all(picture, regions)
 
     def _at_wrist(
         self,

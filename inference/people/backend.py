@@ -54,6 +54,12 @@ class PersonLandmarks(Protocol):
 class LandmarkBackend(Protocol):
     name: str
 
+    def turn_to(self, image: Image, following: Image | None) -> None:
+        """Told before each frame: what will be asked about now, and after it, if that is known.
+
+        What it answers must not depend on it; it may begin to read the following picture.
+        """
+
     def detect(self, image: Image) -> Sequence[Detection]:
         """People in the picture (H, W, 3) BGR, each once."""
 

@@ -83,8 +83,9 @@ class PeopleTracker:
         self._steps = 0
         self._next_number = 0
 
-    def step(self, image: Image, time_s: float) -> list[TrackRow]:
-        """Everybody seen in the next frame (H, W, 3) BGR."""
+    def step(self, image: Image, time_s: float, *, following: Image | None = None) -> list[TrackRow]:
+        """Everybody seen in the next frame (H, W, 3) BGR. `following`: the one after it, if it is there."""
+        self._backend.turn_to(image, following)
         seen = self._follow(image, time_s)
         if any(_whole(sighting) for sighting in seen.values()):
             # Hands that were followed alone are somebody's who is in the picture now.

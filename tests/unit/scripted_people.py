@@ -131,6 +131,9 @@ class ScriptedBackend:
                 out.append((index, actor, place))
         return out
 
+    def turn_to(self, image: np.ndarray, following: np.ndarray | None) -> None:
+        pass
+
     def detect(self, image: np.ndarray) -> list[Found]:
         frame = frame_number(image)
         return [

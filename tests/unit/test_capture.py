@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -54,6 +55,20 @@ def whole(video, tmp_path_factory):
     path = tmp_path_factory.mktemp("whole") / "one.take"
     capture(options(video, path), backend=scripted())
     return path
+
+
+def test_the_networks_are_told_which_picture_follows(video, tmp_path):
+    told = []
+
+    class Listening(ScriptedBackend):
+        def turn_to(self, image, following):
+            told.append((image, following))
+
+    capture(options(video, tmp_path / "heard.take", end_frame=6), backend=lambda o: (Listening(ACTORS), {}))
+    assert len(told) == 6
+    for (_, following), (image, _) in itertools.pairwise(told):
+        assert following is image
+    assert told[-1][1] is None
 
 
 def test_everybody_is_captured(tmp_path):

@@ -124,6 +124,22 @@ def test_a_state_from_a_file_goes_on_exactly(backend: MediapipeBackend) -> None:
         (_, state), (_, resumed) = a, b
 
 
+def test_two_lanes_and_a_look_ahead_change_no_answer(backend: MediapipeBackend) -> None:
+    """Also where the following picture is told wrong, or the body is asked for elsewhere."""
+    images = frames("sports2d_lateral_raise_720p.mp4", 50, 60)
+    one_lane = MediapipeBackend(threads=1)
+    alone, side_by_side = PeopleTracker(one_lane), PeopleTracker(backend)
+    for t, image in enumerate(images):
+        following = None if t == 9 else images[0 if t == 4 else t + 1]
+        expected = alone.step(image, t / 25.0)
+        seen = side_by_side.step(image, t / 25.0, following=following)
+        assert len(seen) == len(expected) == 1
+        for a, b in zip(seen, expected, strict=True):
+            assert np.array_equal(a.landmarks.keypoints, b.landmarks.keypoints)
+            assert np.array_equal(a.landmarks.points3d, b.landmarks.points3d, equal_nan=True)
+            assert np.array_equal(a.landmarks.face, b.landmarks.face, equal_nan=True)
+
+
 def test_a_capture_begun_by_another_version_says_what_to_do(backend: MediapipeBackend) -> None:
     with pytest.raises(TakeError, match=r"another version of Rotocap.*overwrite"):
         backend.unpack({"regions": np.zeros(25)})
