@@ -142,11 +142,11 @@ class Session:
             self._live_state == "wanted" and time.monotonic() >= self._live_due
         ):
             self.build_live(budget_s=_STEP_S)
-        pose = self.job.pose
-        if pose is None or pose is self._shown or self._live_state != "shown" or rendering():
+        pose, scene = self.job.pose, self.scene
+        if pose is None or pose is self._shown or self._live_state != "shown" or rendering() or scene is None:
             return
         self._shown = pose
-        if not self._live.show(pose):
+        if not self._live.show(pose, scene):
             self._live_state = "gone"
             return
         if self.job.first_pose_s is None:
@@ -156,7 +156,7 @@ class Session:
     def _follow(self, pose: jobs.Pose) -> None:
         """Let the video run along, unless the animator plays or has moved the playhead."""
         scene = self.scene
-        if scene is None or not self._live.fits_the_picture or not scene.rotocap.follow:
+        if scene is None or not self._live.fits_the_picture(scene) or not scene.rotocap.follow:
             return
         if any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows):
             return

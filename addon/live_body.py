@@ -31,6 +31,7 @@ MARK = "rotocap_live"  # custom property of everything that belongs to a live bo
 _NAME = "Capturing"
 _COLOUR = (0.35, 0.55, 0.75)
 _STATURE_M = 1.705  # of the template
+_APART_M = 0.9  # how near it may stand to somebody who is there already
 
 Array = NDArray[np.float64]
 
@@ -42,7 +43,7 @@ class LiveBody:
         self._rest = rest_joints() * ((height_m or _STATURE_M) / _STATURE_M)
         self._bones: Array | None = None  # (55, 3, 3) rest matrices in the armature
         self._world: Array | None = None  # (4, 4) where the camera of the poses stands, Blender's axes
-        self._camera = ""  # the camera that shows the video, if one does
+        self._camera = ""  # a camera that shows the video, if one does
         self._steps: Iterator[bpy.types.Object] | None = None  # of what is still to be made
         self._name = ""
 
@@ -60,7 +61,7 @@ class LiveBody:
         before = bpy.context.view_layer.objects.active
         mode = before.mode if before is not None else "OBJECT"
         try:
-            rig = armature.new_armature(_NAME, self._rest, collection)
+            rig = armature.new_armature(f"{_NAME} {video.stem}", self._rest, collection)
             if mode == "POSE" and bpy.ops.object.mode_set.poll():
                 bpy.ops.object.mode_set(mode=mode)
         except RuntimeError:  # of an operator: nothing half made is left
@@ -97,7 +98,7 @@ class LiveBody:
             raise RuntimeError("it was deleted") from error
         return self._steps is None
 
-    def show(self, pose: Pose) -> bool:
+    def show(self, pose: Pose, scene: bpy.types.Scene) -> bool:
         """Take the pose. False if the body is not there any more."""
         rig = self._found()
         if rig is None or self._bones is None:
@@ -108,10 +109,16 @@ class LiveBody:
         camera = bpy.data.objects.get(self._camera) if self._camera else None
         if camera is not None and camera.type == "CAMERA":
             # What sees it has another lens than the capture has: at another distance it is as large.
-            pelvis = pelvis * (1.0, 1.0, _focal_px(camera.data) / pose.focal_px)
+            pelvis = pelvis * (1.0, 1.0, _focal_px(camera.data, scene) / pose.focal_px)
+        if camera is not None and self.fits_the_picture(scene):
             self._stand(rig, np.array(camera.matrix_world.normalized(), dtype=np.float64))
         elif self._world is None:
-            self._stand(rig, level_camera(pelvis, height=float(self._rest[0, 1])))
+            world = level_camera(pelvis, height=float(self._rest[0, 1]))
+            if camera is not None:
+                world = np.array(camera.matrix_world.normalized(), dtype=np.float64)
+            self._stand(rig, _with_room(world, pelvis, scene))
+        # Over another video, or none, nothing else says whose body it is.
+        rig.show_name = not self.fits_the_picture(scene)
         place = self._bones[0].T @ to_blender(pelvis - self._rest[0])
         for name, quaternion in zip(JOINT_NAMES, quaternions.from_matrix(turned), strict=True):
             rig.pose.bones[name].rotation_quaternion = quaternion
@@ -129,10 +136,9 @@ class LiveBody:
             to_camera[:3, :3] = armature.CAMERA_FLIP @ BLENDER_FROM_SMPLX.T
             rig.matrix_world = Matrix(world @ to_camera)
 
-    @property
-    def fits_the_picture(self) -> bool:
-        """Whether it stands before a camera that shows the video."""
-        return bool(self._camera)
+    def fits_the_picture(self, scene: bpy.types.Scene) -> bool:
+        """Whether it stands before the scene's camera, and that one shows the video."""
+        return bool(self._camera) and scene.camera is not None and scene.camera.name == self._camera
 
     def _found(self) -> bpy.types.Object | None:
         thing = bpy.data.objects.get(self._name)
@@ -145,20 +151,53 @@ class LiveBody:
 
 
 def camera_of(scene: bpy.types.Scene, video: Path) -> str:
-    """The name of the scene's camera, if it shows this video: then the body fits the picture. Else empty."""
-    camera = scene.camera
-    if camera is None or camera.type != "CAMERA":
-        return ""
-    for background in camera.data.background_images:
-        shown = background.clip if background.source == "MOVIE_CLIP" else background.image
-        if shown is not None and Path(bpy.path.abspath(shown.filepath)) == video:
+    """The name of a camera that shows this video: the body fits its picture. Empty if there is none.
+
+    The scene's own comes first; another one is that of a video that waited in the queue.
+    """
+    cameras = [scene.camera, *(thing for thing in scene.objects if thing.type == "CAMERA")]
+    for camera in cameras:
+        if camera is None or camera.type != "CAMERA":
+            continue
+        behind = map(_shown_by, camera.data.background_images)
+        if any(shown is not None and Path(bpy.path.abspath(shown.filepath)) == video for shown in behind):
             return camera.name
     return ""
 
 
-def _focal_px(camera: bpy.types.Camera) -> float:
-    """Of a camera that fits its sensor to the width of the render, as ours do."""
-    return camera.lens / camera.sensor_width * bpy.context.scene.render.resolution_x
+def _shown_by(
+    background: bpy.types.CameraBackgroundImage,
+) -> bpy.types.MovieClip | bpy.types.Image | None:
+    return background.clip if background.source == "MOVIE_CLIP" else background.image
+
+
+def _focal_px(camera: bpy.types.Camera, scene: bpy.types.Scene) -> float:
+    """In pixels of the video behind a camera that fits its sensor to the width of the render, as ours do."""
+    frame = (scene.render.resolution_x, scene.render.resolution_y)
+    background = camera.background_images[0] if camera.background_images else None
+    shown = _shown_by(background) if background is not None else None
+    size = tuple(shown.size) if shown is not None and min(shown.size) > 0 else frame
+    if background is not None and abs(math.sin(background.rotation)) > 0.5:
+        size = size[::-1]  # a phone's video that lies on its side
+    # The whole video is in the frame, with borders where the render has another shape.
+    scale = min(frame[0] / size[0], frame[1] / size[1])
+    return camera.lens / camera.sensor_width * frame[0] / scale
+
+
+def _with_room(world: Array, pelvis: Array, scene: bpy.types.Scene) -> Array:
+    """A camera (4, 4) gone to its right until who it sees at a pelvis (3,) stands beside everybody else."""
+    others = [
+        np.array(thing.matrix_world @ thing.pose.bones[0].head)[:2]
+        for thing in scene.objects
+        if thing.type == "ARMATURE" and MARK not in thing and thing.pose.bones and thing.visible_get()
+    ]
+    out = world.copy()
+    for _ in range(len(others)):
+        at = (out[:3, 3] + out[:3, :3] @ armature.CAMERA_FLIP @ pelvis)[:2]
+        if all(float(np.linalg.norm(at - other)) >= _APART_M for other in others):
+            break
+        out[:3, 3] += _APART_M * out[:3, 0]
+    return out
 
 
 def level_camera(pelvis: Array, *, height: float) -> Array:

@@ -116,6 +116,53 @@ def test_it_stands_in_the_picture_of_the_camera_that_shows_the_video(scene, modu
     assert 0.7 < head.y < 0.9, head  # upright in the picture, whichever way the camera is turned
 
 
+def pelvis_of(rig: bpy.types.Object):
+    bpy.context.view_layer.update()
+    return rig.matrix_world @ rig.pose.bones["pelvis"].head
+
+
+def test_over_another_video_it_keeps_its_own_place_and_says_whose_it_is(
+    scene, module, clip, tmp_path
+) -> None:
+    from bpy_extras.object_utils import world_to_camera_view
+
+    live, pose_of = module("addon.live_body"), module("addon.jobs").Pose
+    shutil.copy(SAMPLE, tmp_path / "other.mp4")
+    bpy.ops.rotocap.import_video(filepath=str(clip))
+    own = scene.camera
+    bpy.ops.rotocap.import_video(filepath=str(tmp_path / "other.mp4"))
+    assert scene.camera != own
+    scene.render.resolution_x, scene.render.resolution_y = 1920, 1080  # borders beside an upright video
+    scene.camera.location.x = 5.0  # as of another shot
+
+    body = live.LiveBody()
+    assert body.begin(scene, clip)
+    while not body.go_on(budget_s=1.0):
+        pass
+    height, focal = 720, 900.0
+    pose = pose_of(0, 0.0, (0.0,) * 165, (-0.3, 0.2, 3.0), focal)
+    assert body.show(pose, scene) and not body.fits_the_picture(scene)
+    rig = live_armature(module)
+    assert rig.show_name and rig.name.startswith("Capturing Clip ü 1")
+    seen = world_to_camera_view(scene, own, pelvis_of(rig))
+    # Where the capture sees it in its own video, that lies in the middle of the wide frame.
+    frame_px = (seen.x - 0.5) * 1920 * height / 1080, (0.5 - seen.y) * height
+    assert frame_px == pytest.approx((focal * -0.3 / 3.0, focal * 0.2 / 3.0), abs=2.0)
+
+    # Somebody stands there already: it goes beside them, and into its picture when that is looked at.
+    someone = live.armature.new_armature("someone", body._rest, scene.collection)
+    someone.location = pelvis_of(rig) - someone.pose.bones[0].head
+    bpy.context.view_layer.update()
+    assert body.begin(scene, clip) and body.go_on(budget_s=10.0) and body.show(pose, scene)
+    rig = live_armature(module)
+    apart = pelvis_of(rig) - pelvis_of(someone)
+    assert 0.85 < apart.xy.length < 1.0 and abs(apart.z) < 0.1, apart
+    scene.camera = own
+    assert body.show(pose, scene) and body.fits_the_picture(scene) and not rig.show_name
+    assert (pelvis_of(rig) - pelvis_of(someone)).xy.length < 0.1
+    live.remove_all()
+
+
 @pytest.mark.parametrize("deed", ["deleted", "renamed", "saved"])
 def test_what_the_animator_does_to_the_live_body_does_no_harm(
     scene, module, session_of, tmp_path, deed
@@ -230,7 +277,7 @@ def test_opening_another_file_ends_the_capture(scene, module, session_of) -> Non
 def test_the_video_runs_along_until_the_animator_takes_the_playhead(scene, module, session_of) -> None:
     session = session_of(last=10)
     scene.frame_current = 77
-    session._live._camera = "over the video"
+    assert session._live.fits_the_picture(scene)
     pose = module("addon.jobs").Pose(20, 20 / 30.0, (0.0,) * 165, (0.0, 0.0, 4.0), 900.0)
     session._follow(pose)
     assert scene.frame_current == 21
