@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from ..inference.errors import RotocapError, VideoError
 from .camera import load_clip
+from .overlay.picture import Box
 from .scene_from_take import FIRST_FRAME, scene_fps
 from .worker_process import WorkerProcess
-
-Box = tuple[float, float, float, float]  # x0, y0, x1, y1
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
 
-from .people_finder import Box, Found, Layout
+from .overlay.picture import Box, free_room
+from .people_finder import Found, Layout
 
 _DIM = (0.0, 0.0, 0.0, 0.7)
 _BOX, _UNDER = (1.0, 1.0, 1.0, 0.85), (1.0, 0.6, 0.1, 1.0)
@@ -29,7 +30,7 @@ class PickDrawing:
 
     def show(self, found: Found, area: bpy.types.Area) -> None:
         self._found = found
-        self.layout = Layout.fitted(found.size, _room(area))
+        self.layout = Layout.fitted(found.size, free_room(area))
 
     def close(self) -> None:
         if self._handle is not None:
@@ -47,7 +48,7 @@ class PickDrawing:
             _text("Looking for people…", 0.5 * region.width, 0.5 * region.height)
             gpu.state.blend_set("NONE")
             return
-        self.layout = Layout.fitted(self._found.size, _room(context.area))
+        self.layout = Layout.fitted(self._found.size, free_room(context.area))
         if self._texture is None:
             self._texture = _texture(self._found.picture)
         _image(self._texture, self.layout.rectangle())
@@ -56,27 +57,6 @@ class PickDrawing:
         left, _, right, top = self.layout.rectangle()
         _text(_HINT, 0.5 * (left + right), top + 8.0)
         gpu.state.blend_set("NONE")
-
-
-def _room(area: bpy.types.Area) -> Box:
-    """Left, bottom, right and top of what no toolbar and no sidebar covers, in the window region."""
-    window = next(region for region in area.regions if region.type == "WINDOW")
-    left, bottom, right, top = 0.0, 0.0, float(window.width), float(window.height)
-    for region in area.regions:
-        x, y = region.x - window.x, region.y - window.y
-        if region.width <= 1 or region.height <= 1:
-            continue  # hidden
-        if region.type == "TOOLS":
-            left = max(left, x + region.width)
-        elif region.type == "UI":
-            right = min(right, x)
-        elif region.type in ("HEADER", "TOOL_HEADER") and y > 0.5 * window.height:
-            top = min(top, y)
-        elif region.type in ("HEADER", "ASSET_SHELF", "ASSET_SHELF_HEADER"):
-            bottom = max(bottom, y + region.height)
-    return (
-        (left, bottom, right, top) if right > left and top > bottom else (0, 0, window.width, window.height)
-    )
 
 
 def _texture(picture: np.ndarray) -> gpu.types.GPUTexture:

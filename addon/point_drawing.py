@@ -10,7 +10,7 @@ from ..inference.errors import RigError
 from . import captured, overlay
 from .correct_points import Draggable, label
 from .overlay import shapes
-from .overlay.picture import Picture, camera_of, picture_in
+from .overlay.picture import Box, Picture, beside, camera_of, free_room, picture_in
 from .performance_properties import RotocapPerformance
 
 _RING, _DOT = 6.0, 3.5  # pixels
@@ -133,7 +133,7 @@ class PointDrawing(PictureArea):
             at = end
         overlay.draw(shapes.together(parts))
         if picked.any():
-            _write(label(self.keypoint), at[0], pixel)
+            _write(label(self.keypoint), at[0], pixel, room=free_room(self._area))
 
 
 def _camera_area(context: bpy.types.Context) -> bpy.types.Area | None:
@@ -146,13 +146,14 @@ def _camera_area(context: bpy.types.Context) -> bpy.types.Area | None:
     return None
 
 
-def _write(text: str, at: np.ndarray, pixel: float) -> None:
+def _write(text: str, at: np.ndarray, pixel: float, *, room: Box) -> None:
     import blf
 
     blf.size(0, 13.0 * pixel)
     blf.enable(0, blf.SHADOW)
     blf.shadow(0, 3, 0.0, 0.0, 0.0, 1.0)
     blf.color(0, 1.0, 1.0, 1.0, 1.0)
-    blf.position(0, float(at[0]) + 10.0 * pixel, float(at[1]) + 10.0 * pixel, 0.0)
+    place = beside((float(at[0]), float(at[1])), blf.dimensions(0, text), room, gap=10.0 * pixel)
+    blf.position(0, *place, 0.0)
     blf.draw(0, text)
     blf.disable(0, blf.SHADOW)

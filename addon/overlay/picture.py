@@ -12,6 +12,7 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+Box = tuple[float, float, float, float]  # left, bottom, right and top
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,34 @@ def picture_in(
     if scale <= 0.0:
         return None
     return Picture(size, (0.5 * (one.x + other.x), 0.5 * (one.y + other.y)), scale)
+
+
+def free_room(area: bpy.types.Area) -> Box:
+    """What no toolbar and no sidebar covers of a viewport, in pixels of its window region."""
+    window = next(region for region in area.regions if region.type == "WINDOW")
+    left, bottom, right, top = 0.0, 0.0, float(window.width), float(window.height)
+    for region in area.regions:
+        x, y = region.x - window.x, region.y - window.y
+        if region.width <= 1 or region.height <= 1:
+            continue  # hidden
+        if region.type == "TOOLS":
+            left = max(left, x + region.width)
+        elif region.type == "UI":
+            right = min(right, x)
+        elif region.type in ("HEADER", "TOOL_HEADER") and y > 0.5 * window.height:
+            top = min(top, y)
+        elif region.type in ("HEADER", "ASSET_SHELF", "ASSET_SHELF_HEADER"):
+            bottom = max(bottom, y + region.height)
+    return (
+        (left, bottom, right, top) if right > left and top > bottom else (0, 0, window.width, window.height)
+    )
+
+
+def beside(
+    at: tuple[float, float], size: tuple[float, float], room: Box, *, gap: float
+) -> tuple[float, float]:
+    """Left and bottom of a label of this size beside a point: to its upper right, or where there is room."""
+    (x, y), (width, height), (left, bottom, right, top) = at, size, room
+    to_right = x + gap + width <= right or x - gap - width < left
+    upwards = y + gap + height <= top or y - gap - height < bottom
+    return (x + gap if to_right else x - gap - width, y + gap if upwards else y - gap - height)

@@ -58,6 +58,17 @@ def test_a_pixel_of_the_video_is_found_back_under_the_mouse(module) -> None:
     assert shown.from_region(float(x), float(y)) == pytest.approx((123.0, 45.0), abs=1e-3)
 
 
+def test_a_label_is_written_where_it_has_room(module) -> None:
+    beside = module("addon.overlay.picture").beside
+    room = (50.0, 0.0, 700.0, 600.0)  # left of a sidebar and right of the tools
+    size, gap = (120.0, 14.0), 10.0
+    assert beside((300.0, 300.0), size, room, gap=gap) == (310.0, 310.0)
+    assert beside((650.0, 300.0), size, room, gap=gap) == (520.0, 310.0), "left of a point near the sidebar"
+    assert beside((300.0, 590.0), size, room, gap=gap) == (310.0, 566.0), "below a point at the top"
+    narrow = (50.0, 0.0, 150.0, 600.0)
+    assert beside((100.0, 300.0), size, narrow, gap=gap) == (110.0, 310.0), "no room anywhere"
+
+
 def test_only_points_that_were_seen_are_drawn_and_unsure_ones_are_pale(module, known_motion) -> None:
     keypoints = np.zeros((40, 133, 3))
     keypoints[:, 5] = (100.0, 200.0, 1.0)
