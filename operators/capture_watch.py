@@ -44,14 +44,17 @@ class WatchesCapture:
     def say(self, session: capture_session.Session) -> set[str]:
         """Report how it ended, in one line and the warnings."""
         outcome = session.job.outcome
+        # An error would come as a popup under the mouse, minutes after the press, over whatever the
+        # animator does by then. It stands in the panel; in the status bar it comes as a warning.
+        failure = {"ERROR"} if bpy.app.background else {"WARNING"}
         if outcome is None:
             self.report({"INFO"}, "Stopped. What was read is being solved, and is put in then")
             return {"FINISHED"}
         if session.failed:
-            self.report({"ERROR"}, session.failed)
+            self.report(failure, session.failed)
             return {"CANCELLED"}
         if outcome.take is None:
-            self.report({"ERROR"} if outcome.status == "failed" else {"WARNING"}, outcome.message)
+            self.report(failure if outcome.status == "failed" else {"WARNING"}, outcome.message)
             return {"CANCELLED"}
         for warning in dict.fromkeys([*outcome.warnings, *session.warnings]):
             self.report({"WARNING"}, warning)
