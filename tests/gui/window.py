@@ -65,11 +65,13 @@ def show_tab() -> Steps:
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> Steps:
     """seconds: on a quiet machine."""
-    until = time.monotonic() + seconds * PATIENCE
+    begun, patience = time.monotonic(), PATIENCE
     while not condition():
-        if time.monotonic() > until:
-            picture("failed.png")
-            raise AssertionError(f"waited {seconds * PATIENCE:.0f} s for: {what}")
+        if time.monotonic() > begun + seconds * patience:
+            patience, before = _patience(), patience  # other work may have come since
+            if patience < 1.1 * before:
+                picture("failed.png")
+                raise AssertionError(f"waited {time.monotonic() - begun:.0f} s for: {what}")
         yield 0.1
 
 
