@@ -56,6 +56,12 @@ def stop() -> None:
     _running_scene = None
 
 
+def cancel(session: capture_session.Session) -> None:
+    """Stop what runs and keep what it has read; the videos that wait in the queue go on waiting."""
+    stop()
+    session.job.cancel()
+
+
 def _key(entry: RotocapQueued) -> str:
     return f"{entry.video}:{entry.first}-{entry.last}" if entry.use_range else entry.video
 

@@ -21,6 +21,7 @@ from ..inference.take import Take
 from . import jobs, live_body
 from .apply_again import apply_captured
 from .apply_take import read_people, show
+from .capture_windows import escape_hint, place_to_work, redraw, tell
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _TICK_S = 0.05
@@ -184,7 +185,7 @@ class Session:
         state = self.job.state
         parts = [state.text(), state.speed()] if not self.waiting else [self.waiting]
         if self.job.holds_the_window:
-            parts.append("Esc: stop and keep")
+            parts.append(escape_hint())
         return f"Rotocap   {'   '.join(part for part in parts if part)}"
 
     def _not_now(self) -> str:
@@ -291,32 +292,6 @@ def must_wait() -> str:
 
 def rendering() -> bool:
     return bpy.app.is_job_running("RENDER")
-
-
-def place_to_work(scene: bpy.types.Scene | None) -> dict[str, object]:
-    """A window, area and region for an operator that is called from a timer: one that shows the scene."""
-    windows = bpy.context.window_manager.windows
-    window = next((w for w in windows if w.scene == scene), windows[0])
-    out: dict[str, object] = {"window": window, "screen": window.screen}
-    area = next((area for area in window.screen.areas if area.type == "VIEW_3D"), None)
-    if area is not None:
-        region = next(region for region in area.regions if region.type == "WINDOW")
-        out |= {"area": area, "region": region}
-    return out
-
-
-def tell(text: str | None) -> None:
-    """A line in the status bar of every window; None gives it back to Blender."""
-    for window in bpy.context.window_manager.windows:
-        window.workspace.status_text_set(text)
-
-
-def redraw() -> None:
-    """Let the 3D viewports draw their panels again."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
 
 
 def _drive() -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import capture_session
+from ..addon import capture_queue, capture_session
 from ..addon.capture_request import request
 from ..inference.errors import RotocapError
 from .capture_watch import WatchesCapture
@@ -72,7 +72,7 @@ class ROTOCAP_OT_put_in_capture(bpy.types.Operator):
 
 
 class ROTOCAP_OT_stop_capture(bpy.types.Operator):
-    """Stop reading the video, and keep what was captured so far. Pressed again: stop solving it as well"""
+    """Stop reading the video, and the queue, and keep what was captured so far. Pressed again: stop solving it as well"""  # noqa: E501 - a tooltip is one line
 
     bl_idname = "rotocap.stop_capture"
     bl_label = "Stop and Keep"
@@ -85,5 +85,5 @@ class ROTOCAP_OT_stop_capture(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         session = capture_session.current()
         assert session is not None  # poll() looked
-        session.job.cancel()
+        capture_queue.cancel(session)
         return {"FINISHED"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import capture_session
+from ..addon import capture_queue, capture_session
 
 _LOOK_S = 0.1
 
@@ -25,9 +25,11 @@ class WatchesCapture:
         session = capture_session.current()
         escape = event.type == "ESC" and event.value == "PRESS"
         if escape and session is not None and session.job.holds_the_window:
-            self.cancel_captures(session)
+            capture_queue.cancel(session)
             return {"RUNNING_MODAL"}
-        if event.type == "TIMER" and (session is None or not capture_session.holds_the_window()):
+        # A queue goes on after a result that waits, for the end of a render say, and Esc with it.
+        queue = capture_queue.running() and capture_session.running()
+        if event.type == "TIMER" and (session is None or not (queue or capture_session.holds_the_window())):
             self.cancel(context)
             return self.say(session) if session is not None else {"CANCELLED"}
         return {"PASS_THROUGH"}
@@ -37,9 +39,6 @@ class WatchesCapture:
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-
-    def cancel_captures(self, session: capture_session.Session) -> None:
-        session.job.cancel()
 
     def say(self, session: capture_session.Session) -> set[str]:
         """Report how it ended, in one line and the warnings."""

@@ -147,10 +147,6 @@ class ROTOCAP_OT_queue_run(WatchesCapture, bpy.types.Operator):
             return self.say_all(context)
         return self.watch(context)
 
-    def cancel_captures(self, session: capture_session.Session) -> None:
-        capture_queue.stop()
-        super().cancel_captures(session)
-
     def say(self, session: capture_session.Session) -> set[str]:
         return self.say_all(bpy.context)
 

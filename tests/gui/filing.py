@@ -105,4 +105,9 @@ def story() -> Steps:
     bpy.context.scene.rotocap.take = str(HERE / "cut.take")
     yield from click("bpy.ops.rotocap.capture")
     yield from wait_for(lambda: read(5), "progress", seconds=60)
+    assert session().status().endswith("Esc: stop and keep"), session().status()
+    with bpy.context.temp_override(**in_viewport()):
+        bpy.ops.wm.window_new()
+    yield 0.5
+    assert "Esc in the window of the Capture button" in session().status(), session().status()
     picture("25_closing.png")

@@ -55,6 +55,28 @@ def test_an_empty_queue_and_files_that_are_not_there(scene, tmp_path) -> None:
     assert not scene.rotocap.queue
 
 
+def test_the_button_stops_the_queue_as_esc_does(scene, module, tmp_path, monkeypatch) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(SAMPLE, tmp_path / name)
+        module("addon.capture_queue").add(scene, tmp_path / name, (1, 5))
+    settings = scene.rotocap
+    settings.hands = settings.face = settings.apply_when_done = False
+    jobs = module("addon.jobs")
+    run = jobs.CaptureJob.run
+
+    def run_and_stop(job):
+        assert bpy.ops.rotocap.stop_capture() == {"FINISHED"}
+        return run(job)
+
+    monkeypatch.setattr(jobs.CaptureJob, "run", run_and_stop)
+    bpy.ops.rotocap.queue_run()
+    assert [entry.status for entry in settings.queue] == ["stopped", "waiting"]
+    assert not module("addon.capture_queue").running()
+    monkeypatch.undo()
+    assert bpy.ops.rotocap.queue_run() == {"FINISHED"}
+    assert [entry.status for entry in settings.queue] == ["done", "done"]
+
+
 def test_a_queue_that_was_interrupted_goes_on(scene, module, tmp_path) -> None:
     shutil.copy(SAMPLE, tmp_path / "a.mp4")
     queue = module("addon.capture_queue")
