@@ -96,6 +96,8 @@ class Download:
 
     def text(self) -> str:
         """How far it is: it fits the progress bar."""
+        if self._stop.is_set():  # a connection that says nothing is given up after half a minute only
+            return f"{self.entry.id}: stopping"
         of = f" of {self.total / 1e6:.0f}" if self.total else ""
         return f"{self.entry.id}: {self.done / 1e6:.0f}{of} MB"
 

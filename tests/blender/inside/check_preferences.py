@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 PACKAGE = "bl_ext.user_default.rotocap"
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample" / "sample.mp4"
 NETWORK = bytes(range(256)) * 8000
+SLOW = "/slow.onnx"  # the address of the same that comes in drops
 
 
 @pytest.fixture
@@ -31,7 +34,13 @@ def address() -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Length", str(len(NETWORK)))
             self.end_headers()
-            self.wfile.write(NETWORK)
+            if self.path != SLOW:
+                self.wfile.write(NETWORK)
+                return
+            with contextlib.suppress(OSError):  # whoever asked has gone
+                for start in range(0, len(NETWORK), 4096):
+                    self.wfile.write(NETWORK[start : start + 4096])
+                    time.sleep(0.02)
 
         def log_message(self, *args: object) -> None:
             pass
@@ -84,6 +93,21 @@ def test_other_bytes_and_unknown_ones_are_told(module, ours, address, tmp_path) 
     job = models.Download(unknown, tmp_path, job.unconfirmed)
     job.wait(20)
     assert catalogue.is_here(unknown, tmp_path), job.message
+
+
+def test_a_download_that_is_stopped_leaves_nothing(module, ours, address, tmp_path) -> None:
+    models, catalogue = module("addon.models"), module("inference.catalogue")
+    slow = address.replace("/net.onnx", SLOW)
+    job = models.Download(catalogue.CatalogueEntry("net", "people", slow, "Apache-2.0"), tmp_path)
+    until = time.monotonic() + 20.0
+    while not any(tmp_path.iterdir()):
+        assert job.running and time.monotonic() < until, job.message
+        time.sleep(0.01)
+    job.cancel()
+    assert job.text() == "net: stopping"
+    job.wait(30)
+    assert not job.running and not job.failed and "Nothing was kept" in job.message, job.message
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_downloaded_while_blender_is_offline(ours) -> None:
