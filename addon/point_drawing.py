@@ -17,6 +17,7 @@ _RING, _DOT = 6.0, 3.5  # pixels
 _FREE = (1.0, 1.0, 1.0, 0.9)
 _PICKED = (1.0, 0.6, 0.1, 1.0)
 _RIM = (0.0, 0.0, 0.0, 0.8)
+_GROUND = (0.0, 0.0, 0.0, 0.65)  # of the label
 
 
 class PictureArea:
@@ -147,13 +148,15 @@ def _camera_area(context: bpy.types.Context) -> bpy.types.Area | None:
 
 
 def _write(text: str, at: np.ndarray, pixel: float, *, room: Box) -> None:
+    """On a dark ground: the picture behind it may be as light as the letters."""
     import blf
 
     blf.size(0, 13.0 * pixel)
-    blf.enable(0, blf.SHADOW)
-    blf.shadow(0, 3, 0.0, 0.0, 0.0, 1.0)
+    width, height = blf.dimensions(0, text)
+    x, y = beside((float(at[0]), float(at[1])), (width, height), room, gap=12.0 * pixel)
+    edge = 4.0 * pixel
+    ground = (y - edge, y + height + edge)
+    overlay.draw(shapes.boxes(np.array([[x - edge, x + width + edge]]), ground, np.array([_GROUND])))
     blf.color(0, 1.0, 1.0, 1.0, 1.0)
-    place = beside((float(at[0]), float(at[1])), blf.dimensions(0, text), room, gap=10.0 * pixel)
-    blf.position(0, *place, 0.0)
+    blf.position(0, x, y, 0.0)
     blf.draw(0, text)
-    blf.disable(0, blf.SHADOW)
