@@ -32,6 +32,7 @@ _NAME = "Capturing"
 _COLOUR = (0.35, 0.55, 0.75)
 _STATURE_M = 1.705  # of the template
 _APART_M = 0.9  # how near it may stand to somebody who is there already
+_NAME_AT = np.array([0.0, -1.0, 0.0])  # metres from the pelvis in the camera's frame: over the head
 
 Array = NDArray[np.float64]
 
@@ -43,6 +44,7 @@ class LiveBody:
         self._rest = rest_joints() * ((height_m or _STATURE_M) / _STATURE_M)
         self._bones: Array | None = None  # (55, 3, 3) rest matrices in the armature
         self._world: Array | None = None  # (4, 4) where the camera of the poses stands, Blender's axes
+        self._origin = np.zeros(3)  # of the armature, where its name is written, seen from that camera
         self._camera = ""  # a camera that shows the video, if one does
         self._steps: Iterator[bpy.types.Object] | None = None  # of what is still to be made
         self._name = ""
@@ -110,6 +112,8 @@ class LiveBody:
         if camera is not None and camera.type == "CAMERA":
             # What sees it has another lens than the capture has: at another distance it is as large.
             pelvis = pelvis * (1.0, 1.0, _focal_px(camera.data, scene) / pose.focal_px)
+        if self._world is None:
+            self._origin = pelvis + _NAME_AT
         if camera is not None and self.fits_the_picture(scene):
             self._stand(rig, np.array(camera.matrix_world.normalized(), dtype=np.float64))
         elif self._world is None:
@@ -119,7 +123,7 @@ class LiveBody:
             self._stand(rig, _with_room(world, pelvis, scene))
         # Over another video, or none, nothing else says whose body it is.
         rig.show_name = not self.fits_the_picture(scene)
-        place = self._bones[0].T @ to_blender(pelvis - self._rest[0])
+        place = self._bones[0].T @ to_blender(pelvis - self._rest[0] - self._origin)
         for name, quaternion in zip(JOINT_NAMES, quaternions.from_matrix(turned), strict=True):
             rig.pose.bones[name].rotation_quaternion = quaternion
         rig.pose.bones[JOINT_NAMES[0]].location = place
@@ -129,11 +133,12 @@ class LiveBody:
         return True
 
     def _stand(self, rig: bpy.types.Object, world: Array) -> None:
-        """The poses are a camera's: the armature stands where that camera does."""
+        """The poses are a camera's: the armature is placed as that camera sees it."""
         if self._world is None or not np.allclose(world, self._world, atol=1e-6):
             self._world = world
             to_camera = np.eye(4)
             to_camera[:3, :3] = armature.CAMERA_FLIP @ BLENDER_FROM_SMPLX.T
+            to_camera[:3, 3] = armature.CAMERA_FLIP @ self._origin
             rig.matrix_world = Matrix(world @ to_camera)
 
     def fits_the_picture(self, scene: bpy.types.Scene) -> bool:

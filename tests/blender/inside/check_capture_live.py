@@ -144,6 +144,8 @@ def test_over_another_video_it_keeps_its_own_place_and_says_whose_it_is(
     assert body.show(pose, scene) and not body.fits_the_picture(scene)
     rig = live_armature(module)
     assert rig.show_name and rig.name.startswith("Capturing Clip ü 1")
+    over_the_head = rig.matrix_world.translation - pelvis_of(rig)
+    assert 0.9 < over_the_head.z < 1.1, "its name is written where it stands"
     seen = world_to_camera_view(scene, own, pelvis_of(rig))
     # Where the capture sees it in its own video, that lies in the middle of the wide frame.
     frame_px = (seen.x - 0.5) * 1920 * height / 1080, (0.5 - seen.y) * height
