@@ -69,7 +69,7 @@ def story() -> Steps:
     job = session().job
     os.kill(job.pid, signal.SIGKILL)
     yield from wait_for(over, "the end of a killed process is noticed", seconds=30)
-    yield 0.3
+    yield 1.0
     assert job.outcome.status == "failed" and job.outcome.code == "died", job.outcome
     assert "SIGKILL" in job.outcome.message and "kept" in job.outcome.message, job.outcome.message
     say(f"killed: {job.outcome.message}")

@@ -9,7 +9,7 @@ import sys
 
 import bpy
 from installed import TAKE
-from window import Steps, click, picture, press, say, show_tab, viewport
+from window import Steps, click, picture, press, say, scroll_down, show_tab, viewport
 
 HEADER = 27  # pixels from a button's middle to the next panel's header
 
@@ -55,6 +55,7 @@ def story() -> Steps:
     found = bpy.data.objects[name].rotocap
     assert found.preset == "mixamo", (found.preset, found.score)
     say(f"found: {found.preset}, {found.score:.0%}")
+    yield 1.0  # panels slide into their places
     picture("32_found.png")
 
     yield from click("bpy.ops.rotocap.apply_to_armature")
@@ -66,7 +67,8 @@ def story() -> Steps:
     picture("33_applied.png")
 
     yield from click("bpy.ops.rotocap.find_bone_map", above=HEADER)
-    yield 0.5
+    yield from scroll_down()
+    yield 1.0  # panels slide into their places
     picture("34_certificate.png")
 
     before = scene.frame_current

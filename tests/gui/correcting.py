@@ -115,7 +115,7 @@ def story() -> Steps:
         scene.frame_set(SWAPPED)
         bpy.ops.ed.undo_push(message="A range")
         assert bpy.ops.rotocap.add_step("EXEC_DEFAULT", True, kind="swap") == {"FINISHED"}
-        yield 0.5
+        yield 1.0  # panels slide into their places
         swapped = turns("right_hip", (SWAPPED, FAR))
         picture("14_swapped.png")
         assert bpy.ops.rotocap.toggle_layer("EXEC_DEFAULT", True, layer="clean_on") == {"FINISHED"}

@@ -20,6 +20,8 @@ import character
 import correcting
 import filing
 import queueing
+import rendering
+import seeing
 from installed import install
 from window import OUT, PATIENCE, Steps, picture, report, say
 
@@ -27,6 +29,8 @@ STORIES = {
     "capturing": capturing.story,
     "correcting": correcting.story,
     "character": character.story,
+    "seeing": seeing.story,
+    "rendering": rendering.story,
     "queueing": queueing.story,
     "filing": filing.story,
 }

@@ -123,7 +123,7 @@ def find(wanted: str, found: list[tuple[int, int]], *, across: float = 0.45) -> 
     _, _, region = viewport()
     x = region.x + int(region.width * across)
     header = region.y + region.height - 15  # of the first panel: an empty place would zoom the view below it
-    yield from _wheel(x, header, "WHEELUPMOUSE", 40)
+    yield from wheel(x, header, "WHEELUPMOUSE", 40)
     for _ in range(3):
         for y in range(region.y + region.height - 10, region.y, -12):
             yield from move(x, y)
@@ -133,7 +133,7 @@ def find(wanted: str, found: list[tuple[int, int]], *, across: float = 0.45) -> 
             if _is_under_mouse(wanted):
                 found.append((x, y))
                 return
-        yield from _wheel(x, header, "WHEELDOWNMOUSE", 8)
+        yield from wheel(x, header, "WHEELDOWNMOUSE", 8)
     picture("failed.png")
     raise AssertionError(f"nothing for {wanted} in the sidebar")
 
@@ -152,7 +152,14 @@ def _is_under_mouse(wanted: str) -> bool:
     return told == wanted or told.startswith(f"{wanted}(") or told.endswith(f".{wanted}")
 
 
-def _wheel(x: int, y: int, direction: str, ticks: int) -> Steps:
+def scroll_down() -> Steps:
+    """To the end of the sidebar."""
+    _, _, region = viewport()
+    yield from wheel(region.x + region.width // 2, region.y + region.height - 15, "WHEELDOWNMOUSE", 60)
+
+
+def wheel(x: int, y: int, direction: str, ticks: int) -> Steps:
+    """Turn the wheel over a place of the window."""
     window, _, _ = viewport()
     window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
     for _ in range(ticks):

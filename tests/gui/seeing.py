@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where to look: doubtful frames, slides, the ghost of the raw capture, both views, doubt as curves."""
+
+from __future__ import annotations
+
+import bpy
+from installed import armatures, module, with_take
+from window import Steps, click, picture, say
+
+ACROSS = 0.6  # of a row that begins with an arrow back
+
+
+def viewports() -> list[bpy.types.Area]:
+    screen = bpy.context.window_manager.windows[0].screen
+    return [area for area in screen.areas if area.type == "VIEW_3D"]
+
+
+def place(area: bpy.types.Area) -> dict[str, object]:
+    """For a command as if it were pressed in an area."""
+    window = bpy.context.window_manager.windows[0]
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    return {"window": window, "screen": window.screen, "area": area, "region": region}
+
+
+def story() -> Steps:
+    yield from with_take()
+    scene = bpy.context.scene
+    entry = scene.rotocap.performances[0]
+    doubt = module("addon.captured").of(entry, wait=True).doubt
+    scene.rotocap.see.doubtful = float(sorted(doubt)[len(doubt) * 9 // 10])  # a tenth is doubtful
+    scene.frame_set(1)
+    yield 0.3
+    yield from click("bpy.ops.rotocap.go_to_doubt", across=ACROSS)
+    frame = scene.frame_current
+    assert frame > 1, "it jumps to a doubtful frame"
+    row = module("addon.captured").row_of(entry, scene)[1]
+    assert doubt[row] > scene.rotocap.see.doubtful
+    say(f"next doubtful frame: {frame}, {100.0 * doubt[row]:.1f} cm")
+    yield 0.5
+    picture("62_doubtful.png")
+    yield from click("bpy.ops.rotocap.go_to_slide", across=ACROSS)
+
+    scene.rotocap.see.ghost = "beside"
+    yield 0.5
+    picture("63_ghost.png")
+    scene.rotocap.see.ghost = "none"
+
+    yield from click("bpy.ops.rotocap.side_by_side")
+    yield 3.0
+    assert len(viewports()) == 2
+    kinds = {area.spaces.active.region_3d.view_perspective for area in viewports()}
+    assert kinds == {"CAMERA", "PERSP"}, kinds
+    picture("64_side_by_side.png")
+
+    rig = armatures()[0]
+    assert rig.data.animation_data is not None, "doubt has curves, on the armature's data"
+    curves = next(area for area in viewports() if not area.spaces.active.show_region_ui)
+    curves.type = "GRAPH_EDITOR"
+    yield 0.5
+    with bpy.context.temp_override(**place(curves)):
+        bpy.ops.graph.view_all()
+    yield 1.0
+    picture("65_curves.png")
+    curves.type = "VIEW_3D"
+    yield 0.5
+    shown = next(a for a in viewports() if a.spaces.active.show_region_ui)
+    with bpy.context.temp_override(**place(shown)):
+        assert bpy.ops.rotocap.side_by_side("INVOKE_DEFAULT") == {"FINISHED"}
+    yield 1.0
+    assert len(viewports()) == 1
+    picture("66_one_view.png")
