@@ -6,9 +6,10 @@
     ui.cancel_s       Esc to a window that is free again
     ui.scrub_ms       what our handlers and drawings take for a frame of a take of 10,000 frames, all
                       of them together: the 95th percentile of the frames, and *_p50_* the median
+    ui.nothing_ms     by the same clock, a drawing in the same place that only counts for a millisecond
 
 Where other work shares the processor, the clock says more than we take: *_work_* is the time that
-the main thread itself worked.
+the main thread itself worked, and ui.nothing_ms less its millisecond what the clock adds to anybody.
 """
 
 from __future__ import annotations
@@ -151,12 +152,19 @@ def watched() -> list[tuple[float, float]]:
     return spent
 
 
-def least_drawing() -> list[float]:
-    """Draw one triangle, made once, wherever we draw: what graphics cost at least. Fills: milliseconds."""
+_NOTHING_MS = 1.0
+
+
+def least_drawing() -> tuple[list[float], list[float]]:
+    """Wherever we draw: one triangle, made once, which is what graphics cost at least, and counting.
+
+    Fills two lists: milliseconds of work for the triangle, and by the clock for _NOTHING_MS of counting.
+    """
     import gpu
     from gpu_extras.batch import batch_for_shader
 
-    spent: list[float] = []
+    graphics: list[float] = []
+    counting: list[float] = []
     shader = gpu.shader.from_builtin("SMOOTH_COLOR")
     corner = np.array([(0.0, 0.0), (5.0, 0.0), (0.0, 5.0)], np.float32)
     batch = batch_for_shader(shader, "TRIS", {"pos": corner, "color": np.ones((3, 4), np.float32)})
@@ -166,11 +174,18 @@ def least_drawing() -> list[float]:
         gpu.state.blend_set("ALPHA")
         batch.draw(shader)
         gpu.state.blend_set("NONE")
-        spent.append(1e3 * (time.thread_time() - worked))
+        graphics.append(1e3 * (time.thread_time() - worked))
+
+    def count() -> None:
+        clock, worked = time.perf_counter(), time.thread_time()
+        while time.thread_time() - worked < 1e-3 * _NOTHING_MS:
+            pass
+        counting.append(1e3 * (time.perf_counter() - clock))
 
     for space in (bpy.types.SpaceView3D, bpy.types.SpaceDopeSheetEditor):
         space.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")
-    return spent
+    bpy.types.SpaceView3D.draw_handler_add(count, (), "WINDOW", "POST_PIXEL")
+    return graphics, counting
 
 
 def scrubbing() -> Steps:
@@ -188,14 +203,14 @@ def scrubbing() -> Steps:
     scene.frame_start, scene.frame_end = 1, FRAMES
     yield 1.0
     overlay = module("addon.overlay")
-    spent, triangle = watched(), least_drawing()
+    spent, (triangle, counting) = watched(), least_drawing()
     frames = np.random.default_rng(2).integers(1, FRAMES, 100)
     scene.frame_set(int(frames[0]))
     yield 1.0
-    rows = []  # of each frame: clock, work, graphics, handlers, viewport, timeline, one triangle
+    rows = []  # of each frame: clock, work, graphics, handlers, viewport, timeline, one triangle, nothing
     drawings = 0
     for frame in frames:
-        overlay.spent(), spent.clear(), triangle.clear()
+        overlay.spent(), spent.clear(), triangle.clear(), counting.clear()
         scene.frame_set(int(frame))
         yield 0.05 * PATIENCE
         drawn = overlay.spent()
@@ -207,7 +222,7 @@ def scrubbing() -> Steps:
         rows.append(
             (
                 clock + sum(cost.clock_ms for cost in drawn), work + sum(where),
-                sum(cost.graphics_ms for cost in drawn), work, *where, sum(triangle),
+                sum(cost.graphics_ms for cost in drawn), work, *where, sum(triangle), sum(counting),
             )
         )  # fmt: skip
     names = (
@@ -218,6 +233,7 @@ def scrubbing() -> Steps:
         "scrub_viewport",
         "scrub_timeline",
         "triangle",
+        "nothing",
     )
     for name, column in zip(names, zip(*rows, strict=True), strict=True):
         measured[f"{name}_ms"], measured[f"{name}_p50_ms"] = percentile(column, 95), percentile(column, 50)
@@ -250,6 +266,7 @@ def drive() -> float | None:
             **{f"ui.{name}": round(value, 3) for name, value in measured.items()},
             "blender": bpy.app.version_string,
             "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+            "rasteriser_threads": os.environ["LP_NUM_THREADS"],
             "slowed_down_by": round(PATIENCE, 2),
         }
         (OUT / "bench_gui.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
