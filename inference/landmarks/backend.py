@@ -17,7 +17,7 @@ from .assembly import PersonLandmarks, assemble, assemble_hands
 from .crop import Image, Picture, Roi
 from .face import PRESENT as FACE_PRESENT
 from .face import Face, FaceNetworks, on_its_head
-from .hand_finding import EAGER, HandFinder
+from .hand_finding import LOST_TO_ANOTHER, HandFinder
 from .hands import Hand, Side
 from .hands_alone import HandsFound, LoneHands, imagined
 from .hands_alone import box as hands_box
@@ -133,8 +133,7 @@ class MediapipeBackend:
         side = Side.LEFT if part == "left_hand" else Side.RIGHT
         hands, lost = list(state.hands), list(state.lost_hands)
         hands[side] = None
-        # Not at once again: the body's wrist, which led there, has not changed.
-        lost[side] = max(lost[side] + 1, EAGER)
+        lost[side] = max(lost[side] + 1, LOST_TO_ANOTHER[side])
         return replace(state, hands=(hands[0], hands[1]), lost_hands=(lost[0], lost[1]))
 
     def pack(self, state: PersonState) -> dict[str, NDArray[Any]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -34,13 +35,14 @@ class Roi:
     @property
     def rotation(self) -> NDArray[np.float64]:
         """(2, 2) image_from_region: the turn alone."""
-        c, s = np.cos(self.angle), np.sin(self.angle)
+        c, s = math.cos(self.angle), math.sin(self.angle)
         return np.array([[c, -s], [s, c]])
 
     def scaled(self, factor: float, *, up: float = 0.0) -> Roi:
         """Larger by `factor` around its middle, then moved by `up` times its old size towards its top."""
-        x, y = np.array([self.x, self.y]) + self.rotation @ np.array([0.0, -up * self.size])
-        return Roi(float(x), float(y), self.size * factor, self.angle)
+        rise = up * self.size
+        x, y = self.x + math.sin(self.angle) * rise, self.y - math.cos(self.angle) * rise
+        return Roi(x, y, self.size * factor, self.angle)
 
     def moved(self, offset: Floats) -> Roi:
         """Moved by (dx, dy) pixels of the image."""
@@ -63,7 +65,7 @@ class Roi:
 def upright_angle(start: Floats, end: Floats) -> float:
     """The angle of a region in which the direction from `start` to `end` points up."""
     dx, dy = float(end[0] - start[0]), float(end[1] - start[1])
-    return float(np.arctan2(dx, -dy))
+    return math.atan2(dx, -dy)
 
 
 class Picture:
@@ -92,10 +94,10 @@ class Picture:
             (self.image, 1.0) if shrink < 2 else (self._half, 0.5) if shrink < 4 else (self._quarter, 0.25)
         )
         # Pixel i of a picture covers i to i + 1; coordinates here count from the middle of pixel 0.
-        step = roi.rotation * (shrink * factor)
-        middle = (np.array([roi.x, roi.y]) + 0.5) * factor - 0.5
-        shift = middle - step @ np.full(2, (side - 1) / 2)
-        matrix = np.concatenate([step, shift[:, None]], axis=1)
+        c, s = (shrink * factor * f(roi.angle) for f in (math.cos, math.sin))
+        half = (side - 1) / 2
+        x, y = (roi.x + 0.5) * factor - 0.5 - (c - s) * half, (roi.y + 0.5) * factor - 0.5 - (s + c) * half
+        matrix = np.array([[c, -s, x], [s, c, y]])
         return np.asarray(
             cv2.warpAffine(
                 image,
@@ -115,13 +117,14 @@ def _halved(image: Image) -> Image:
     return np.asarray(cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def planes(cutout: Image, *, symmetric: bool = False) -> NDArray[np.float32]:
-    """A cut-out as a network takes it: (1, 3, S, S) RGB, 0 to 1, or -1 to 1 if `symmetric`."""
-    blob = np.empty((1, 3, *cutout.shape[:2]), np.float32)
-    for plane, channel in zip(blob[0], cv2.split(cutout)[::-1], strict=True):
-        if symmetric:
-            np.subtract(channel, np.float32(127.5), out=plane)
-            plane *= np.float32(1 / 127.5)
-        else:
-            np.multiply(channel, np.float32(1 / 255), out=plane)
+def planes(*cutouts: Image, symmetric: bool = False) -> NDArray[np.float32]:
+    """N cut-outs as a network takes them: (N, 3, S, S) RGB, 0 to 1, or -1 to 1 if `symmetric`."""
+    blob = np.empty((len(cutouts), 3, *cutouts[0].shape[:2]), np.float32)
+    for picture, cutout in zip(blob, cutouts, strict=True):
+        for plane, channel in zip(picture, cv2.split(cutout)[::-1], strict=True):
+            if symmetric:
+                np.subtract(channel, np.float32(127.5), out=plane)
+                plane *= np.float32(1 / 127.5)
+            else:
+                np.multiply(channel, np.float32(1 / 255), out=plane)
     return blob

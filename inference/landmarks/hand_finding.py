@@ -8,6 +8,7 @@ detector around the forearm's end. What is read is given to the sides by `hand_s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from .crop import Picture
 from .face import Face
 from .hand_sides import Arms, Candidate, Memories, assign, on_head, read_exchanged, remember
-from .hands import PRESENT, WRIST, Hand, HandNetworks, Side, region_at_forearm, same_place
+from .hands import PALM_M, PRESENT, WRIST, Hand, HandNetworks, Side, region_at_forearm, same_place
 from .palms import FOUND, Palm, PalmDetector
 from .pose import Pose
 from .state import HandMemory, PersonState
@@ -32,10 +33,15 @@ _PRESENT_ON_HEAD, _PALM_ON_HEAD = 0.8, 0.8
 _IN_SIGHT = 0.1
 # A hand that stays lost is looked for in the first frames and then in every n-th: by the body's
 # points, and by the palm detector.
-EAGER, _EVERY, _PALM_EAGER, _PALM_EVERY = 2, 4, 1, 12
+_EAGER, _EVERY, _PALM_EAGER, _PALM_EVERY = 2, 4, 1, 12
+# For so long a hand counts as lost, left and right, that turned out to be somebody else's: the next look is
+# a whole interval away, since the body's wrist, which led to it, has not changed.
+LOST_TO_ANOTHER = (_EVERY + 1, _EAGER + 1)
 # Of a wrist outside the picture, this many palms away, the fingers may be inside. The body guesses such
 # a wrist, so only the palm detector is asked, and oftener.
 _EDGE, _EDGE_EVERY, _EDGE_PALM = 2.0, 5, 0.35
+# A palm so many times its size away from both wrists, and from where both hands were, is somebody else's.
+_ELSEWHERE = 3.0
 # The body may have its wrists at each other's hand for so many frames; then it is believed.
 _EXCHANGED_FRAMES = 8
 # Trust of a hand just found, its rise a frame, its fall a frame while it is lost.
@@ -104,7 +110,8 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the body has it."""
         lost = state.lost_hands[side]
-        if (lost >= EAGER and (lost + 2 * side) % _EVERY) or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
+        due = lost < _EAGER or (lost + 2 * side) % _EVERY == 0
+        if not due or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
         hand = self.networks.read(picture, self.networks.locate(picture, pose, side))
         if hand.presence < PRESENT or on_head(hand, pose, face):
@@ -128,7 +135,11 @@ class HandFinder:
             return []
         region = region_at_forearm(pose, side, picture)
         palms = self.palms(picture, region, threshold=_EDGE_PALM if cut else FOUND)[:2]
-        palms = [palm for palm in palms if not any(_at_palm(c.hand, palm) for c in others)]
+        palms = [
+            palm
+            for palm in palms
+            if not any(_at_palm(c.hand, palm) for c in others) and _may_be_ours(palm, pose, state.hands)
+        ]
         found = []
         hands = self.networks.read_all(picture, [palm.roi() for palm in palms])
         for palm, hand in zip(palms, hands, strict=True):
@@ -209,6 +220,13 @@ def _beyond(picture: Picture, place: NDArray[np.float64]) -> float:
 def known(hand: Hand, candidates: list[Candidate]) -> bool:
     """Whether the hand was read before."""
     return any(same_place(hand, other.hand) for other in candidates)
+
+
+def _may_be_ours(palm: Palm, pose: Pose, hands: Memories) -> bool:
+    """Whether a hand there could be given to this person at all; to read one that cannot is wasted."""
+    places = [*pose.points[list(WRIST)], *(hand.expected() for hand in hands if hand is not None)]
+    reach = _ELSEWHERE * max(palm.size, PALM_M * pose.pixels_per_metre)
+    return any(math.dist(palm.points[0], place) < reach for place in places)
 
 
 def _at_palm(hand: Hand, palm: Palm) -> bool:

@@ -10,6 +10,7 @@ disagreement is taken; a hand that fits nowhere is nobody's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -32,6 +33,9 @@ _SIZE = 0.5  # a hand e times as large as it was
 _SIDE = 0.6  # left and right of the wrong side
 _FRESH = 0.25  # a hand where none was followed
 _NOBODY = 1.2  # a side without a hand
+# The same while its hand goes on as it went and cannot be the other one: a fist reads as the wrong side's
+# for seconds, and is still the hand.
+_LET_GO, _GOES_ON = 1.6, 0.5
 # How far from the body's wrist a hand may be: read where the body says; seen by other means.
 _REACH, _REACH_SEEN, _REACH_UNSURE = 0.9, 1.4, 2.0
 # A hand that goes on as it went is believed without the body for so many frames, if it is on its course.
@@ -78,7 +82,7 @@ class Arms:
 
     def apart(self, hand: Hand, side: Side) -> float:
         """From the hand's wrist to the body's, in palms."""
-        return float(np.hypot(*(hand.wrist - self.wrists[side]))) / max(hand.palm, 0.7 * self.palm)
+        return math.dist(hand.wrist, self.wrists[side]) / max(hand.palm, 0.7 * self.palm)
 
     def bent_back(self, hand: Hand, side: Side) -> bool:
         """Whether the hand points back along its forearm, as no wrist bends: then it is misread."""
@@ -108,6 +112,15 @@ def assign(candidates: Sequence[Candidate], arms: Arms | None, before: Memories)
     `arms` is None where no body is seen, only hands.
     """
     costs = [[_cost(candidate, side, arms, before) for candidate in candidates] for side in Side]
+    nobody = [
+        _LET_GO
+        if any(
+            np.isinf(other) and _goes_on(candidate, before[side])
+            for candidate, other in zip(candidates, costs[1 - side], strict=True)
+        )
+        else _NOBODY
+        for side in Side
+    ]
     choices = [*range(len(candidates)), None]
     one = {
         (i, j)
@@ -121,7 +134,7 @@ def assign(candidates: Sequence[Candidate], arms: Arms | None, before: Memories)
             if left == right or pair in one:
                 continue
         cost = sum(
-            _NOBODY if chosen is None else costs[side][chosen]
+            nobody[side] if chosen is None else costs[side][chosen]
             for side, chosen in ((Side.LEFT, left), (Side.RIGHT, right))
         )
         if cost < best[0]:
@@ -132,7 +145,7 @@ def assign(candidates: Sequence[Candidate], arms: Arms | None, before: Memories)
 def _cost(candidate: Candidate, side: Side, arms: Arms | None, before: Memories) -> float:
     """Disagreement of a hand with being this side's; inf where it cannot be."""
     hand, memory = candidate.hand, before[side]
-    cost = _SIDE * (1.0 - fits(_rightness(hand, before), side))
+    cost = 0.0
     if arms is not None:
         apart, sure = arms.apart(hand, side), float(arms.certainty[side])
         least, most = (_SMALLEST, _LARGEST) if sure > _SURE else (_SMALLEST_UNSURE, _LARGEST_UNSURE)
@@ -153,12 +166,12 @@ def _cost(candidate: Candidate, side: Side, arms: Arms | None, before: Memories)
         cost += _SIZE * min(abs(float(np.log(hand.palm / max(memory.palm, 1e-6)))), 1.0)
     else:
         cost += _FRESH
-    return cost
+    return cost + _SIDE * (1.0 - fits(_rightness(hand, before), side))
 
 
 def _astray(hand: Hand, memory: HandMemory) -> float:
     """From where the hand was going to where it is, in palms."""
-    return float(np.hypot(*(hand.wrist - memory.expected()))) / max(memory.palm, 1.0)
+    return math.dist(hand.wrist, memory.expected()) / max(memory.palm, 1.0)
 
 
 def _on_course(hand: Hand, memory: HandMemory | None) -> bool:
@@ -168,6 +181,17 @@ def _on_course(hand: Hand, memory: HandMemory | None) -> bool:
         and memory.apart < _ALONE_FRAMES
         and hand.presence >= PRESENT
         and _astray(hand, memory) < _ON_COURSE
+    )
+
+
+def _goes_on(candidate: Candidate, memory: HandMemory | None) -> bool:
+    """Whether this is the hand of a side that was followed, where it was going and as large as it was."""
+    return (
+        candidate.followed
+        and memory is not None
+        and memory.held
+        and candidate.hand.presence >= PRESENT
+        and _astray(candidate.hand, memory) < _GOES_ON
     )
 
 

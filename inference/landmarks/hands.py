@@ -7,6 +7,7 @@ What a picture shows in a region; whose hand it is, and whether it is one at all
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -59,9 +60,7 @@ class Hand:
     @cached_property
     def palm(self) -> float:
         """Pixels from the wrist to the knuckles, as if the palm lay parallel to the picture."""
-        flat = self.metres[:, :2]
-        spread = float(np.sqrt((flat - flat.mean(axis=0)).var()))
-        scale = float(np.sqrt((self.points - self.points.mean(axis=0)).var())) / max(spread, 1e-6)
+        scale = _spread(self.points) / max(_spread(self.metres[:, :2]), 1e-6)
         return scale * float(np.linalg.norm(self.metres[MIDDLE_KNUCKLE]))
 
     @property
@@ -78,6 +77,12 @@ class Hand:
         low, high = local.min(axis=0), local.max(axis=0)
         middle = turn @ ((low + high) / 2)
         return Roi(float(middle[0]), float(middle[1]), float((high - low).max()), angle).scaled(2.0, up=0.1)
+
+
+def _spread(points: NDArray[np.float64]) -> float:
+    """Root mean square of the coordinates (N, 2), from their middle."""
+    away = points - points.mean(axis=0)
+    return math.sqrt(float(np.vdot(away, away)) / away.size)
 
 
 class HandNetworks:
@@ -104,7 +109,7 @@ class HandNetworks:
         """The hand in each region, whether or not one is there; one call of the network."""
         if not regions:
             return []
-        inputs = np.concatenate([planes(picture.cut(roi, SIDE)) for roi in regions])
+        inputs = planes(*(picture.cut(roi, SIDE) for roi in regions))
         values = self._landmark.run(
             ["landmarks", "presence", "handedness", "world"], {self._landmark_input: inputs}
         )

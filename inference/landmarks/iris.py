@@ -44,12 +44,8 @@ class IrisNetwork:
                 regions.append((points, roi, mirrored))
         if not regions:
             return right, left
-        cuts = [picture.cut(roi, SIDE) for _, roi, _ in regions]
-        images = [
-            planes(np.ascontiguousarray(cut[:, ::-1]) if mirrored else cut)
-            for cut, (_, _, mirrored) in zip(cuts, regions, strict=True)
-        ]
-        contours, irises = self._session.run(["contour", "iris"], {"image": np.concatenate(images)})
+        cuts = (picture.cut(roi, SIDE)[:, :: -1 if mirrored else 1] for _, roi, mirrored in regions)
+        contours, irises = self._session.run(["contour", "iris"], {"image": planes(*cuts)})
         for (points, roi, mirrored), contour, iris in zip(regions, contours, irises, strict=True):
             seen = np.concatenate([contour.reshape(71, 3)[:16], iris.reshape(5, 3)])[:, :2].astype(np.float64)
             if mirrored:

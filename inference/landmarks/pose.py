@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class Pose:
     presence: float  # 0 to 1: that a person is there
     next_roi: Roi  # where to look in the next frame
 
-    @property
+    @cached_property
     def pixels_per_metre(self) -> float:
         """How large the body is in the picture, from all points together."""
         weight = self.certainty[:, None] + 1e-6

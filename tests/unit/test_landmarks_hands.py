@@ -49,6 +49,21 @@ def test_a_hand_on_a_clear_wrist_stays_there_whatever_side_it_looks_like() -> No
     assert given(hands, Arms.of(body)) == [0, 1]
 
 
+def test_a_followed_fist_off_the_wrist_is_not_let_go_for_reading_as_the_other_side() -> None:
+    """What would not be enough to find it is enough to stay with it, while it goes on as it went."""
+    arms = Arms.of(standing())
+    fist = hand_at(arms.wrists[0] + (0.89 * PALM, 0.0), rightness=0.99)
+    before = (remembered(fist, Side.LEFT), None)
+    assert given([fist], arms) == [None, None]
+    assert given([fist], arms, before, followed=True) == [0, None]
+    assert given([fist], arms, before) == [None, None]  # read at the wrist, it need not be the same
+    doubtful = replace(fist, presence=0.45)
+    assert given([doubtful], arms, before, followed=True) == [None, None]
+    # With the other wrist as near, left and right decide as ever.
+    near = moved(arms, arms.wrists[0], arms.wrists[0] + (1.78 * PALM, 0.0))
+    assert given([fist], near, before, followed=True)[Side.LEFT] is None
+
+
 def test_of_two_wrists_that_touch_the_hand_chooses_by_its_side() -> None:
     arms = Arms.of(standing())
     place = arms.wrists[0].tolist()

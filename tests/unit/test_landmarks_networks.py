@@ -140,6 +140,24 @@ def test_two_lanes_and_a_look_ahead_change_no_answer(backend: MediapipeBackend) 
             assert np.array_equal(a.landmarks.face, b.landmarks.face, equal_nan=True)
 
 
+def test_a_hand_that_was_somebody_elses_is_looked_for_after_an_interval_only(
+    backend: MediapipeBackend,
+) -> None:
+    """The body's wrist leads to the same hand again: a look a frame would find it as often for nothing."""
+    images = frames("sports2d_lateral_raise_720p.mp4", 20, 30)
+    for side, part in enumerate(("left_hand", "right_hand")):
+        state = backend.begin(backend.detect(images[0])[0])
+        taken = []
+        for image in images:
+            result = backend.track(image, state)
+            assert result is not None
+            state = result[1]
+            taken.append(state.hands[side] is not None)
+            if taken[-1]:
+                state = backend.without(state, part)
+        assert taken == [t % 4 == 0 for t in range(10)]
+
+
 def test_a_capture_begun_by_another_version_says_what_to_do(backend: MediapipeBackend) -> None:
     with pytest.raises(TakeError, match=r"another version of Rotocap.*overwrite"):
         backend.unpack({"regions": np.zeros(25)})
