@@ -30,9 +30,8 @@ _FIT_ERRS = 0.8  # the fit's error over the network's (`fit.error_vs_lift`)
 class LiftTrust:
     """How much the fit believes of the network."""
 
-    # The network errs alike in neighbouring frames: its spread is multiplied by this.
-    spread: float = 1.5
-    turn_sigma: float = 0.35  # radians, of a joint whose place is known to `place_sigma`
+    spread: float = 1.15  # what the network's spreads are multiplied by
+    turn_sigma: float = 0.5  # radians, of a joint whose place is known to `place_sigma`
     place_sigma: float = 0.05  # metres
     contact_slope: float = 3.0  # a foot stands from a third of certainty on, and surely from two thirds
 
@@ -54,6 +53,7 @@ def with_lift(
         precision += ahead / along[rows][:, POINTS.anchor, None, None]
         precision /= (trust.spread * size) ** 2
         own = evidence.relative_precision[rows]
+        own = own * _agreement(evidence.relative[rows] - places, own, precision)[..., None, None]
         total[rows] = own + precision
         pulled = _times(own, evidence.relative[rows]) + _times(precision, places)
         relative[rows] = np.linalg.solve(total[rows], pulled[..., None])[..., 0]
@@ -68,6 +68,19 @@ def with_lift(
         turn_precision=1.0 / (trust.turn_sigma * doubt) ** 2,
         standing=evidence.standing * enough * np.clip(trust.contact_slope * lifted.contact - 1.0, 0.0, 1.0),
     )
+
+
+def _agreement(apart: Array, own: Array, precision: Array) -> Array:
+    """How far (T, P), 0 to 1, to believe a graph's 3D points that lie `apart` (T, P, 3) from the network's.
+
+    Such points err little or wholly: behind a body they point the other way. So one that lies
+    further off than both doubts allow is let go (Geman and McClure, 1987). own, precision
+    (T, P, 3, 3): of the graph's point, all directions alike, and of the network's.
+    """
+    doubt = np.linalg.inv(precision)
+    doubt += np.eye(3) / np.maximum(own[..., :1, :1], 1e-9)
+    far = np.einsum("tpi,tpi->tp", apart, np.linalg.solve(doubt, apart[..., None])[..., 0]) / 3.0
+    return np.asarray((1.0 + far) ** -2)
 
 
 def variances(lifted: Lifted) -> tuple[Array, Array]:
