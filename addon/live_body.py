@@ -45,7 +45,8 @@ class LiveBody:
         self._bones: Array | None = None  # (55, 3, 3) rest matrices in the armature
         self._world: Array | None = None  # (4, 4) where the camera of the poses stands, Blender's axes
         self._origin = np.zeros(3)  # of the armature, where its name is written, seen from that camera
-        self._camera = ""  # a camera that shows the video, if one does
+        self._video = Path()
+        self._fitted = False  # whether it stood in the picture of the scene's camera with the last pose
         self._steps: Iterator[bpy.types.Object] | None = None  # of what is still to be made
         self._name = ""
 
@@ -75,7 +76,7 @@ class LiveBody:
         bones = [rig.data.bones[name].matrix_local.to_3x3() for name in JOINT_NAMES]
         self._bones = np.array(bones, dtype=np.float64)
         self._world = None
-        self._camera = camera_of(scene, video)
+        self._video = video
         self._name = rig.name
         self._steps = body.body_in_steps(f"{_NAME} body", self._rest, rig, collection, colour=_COLOUR)
         return True
@@ -108,21 +109,21 @@ class LiveBody:
         local = matrix_from_axis_angle(np.asarray(pose.poses).reshape(JOINT_COUNT, 3))
         turned = np.swapaxes(self._bones, -1, -2) @ rotations_to_blender(local) @ self._bones
         pelvis = np.asarray(pose.pelvis)
-        camera = bpy.data.objects.get(self._camera) if self._camera else None
-        if camera is not None and camera.type == "CAMERA":
+        fits = self.fits_the_picture(scene)
+        if fits:
             # What sees it has another lens than the capture has: at another distance it is as large.
-            pelvis = pelvis * (1.0, 1.0, _focal_px(camera.data, scene) / pose.focal_px)
+            pelvis = pelvis * (1.0, 1.0, _focal_px(scene.camera.data, scene) / pose.focal_px)
+        if fits is not self._fitted:
+            self._fitted, self._world = fits, None  # it is placed anew
         if self._world is None:
             self._origin = pelvis + _NAME_AT
-        if camera is not None and self.fits_the_picture(scene):
-            self._stand(rig, np.array(camera.matrix_world.normalized(), dtype=np.float64))
+        if fits:
+            self._stand(rig, np.array(scene.camera.matrix_world.normalized(), dtype=np.float64))
         elif self._world is None:
             world = level_camera(pelvis, height=float(self._rest[0, 1]))
-            if camera is not None:
-                world = np.array(camera.matrix_world.normalized(), dtype=np.float64)
             self._stand(rig, _with_room(world, pelvis, scene))
         # Over another video, or none, nothing else says whose body it is.
-        rig.show_name = not self.fits_the_picture(scene)
+        rig.show_name = not fits
         place = self._bones[0].T @ to_blender(pelvis - self._rest[0] - self._origin)
         for name, quaternion in zip(JOINT_NAMES, quaternions.from_matrix(turned), strict=True):
             rig.pose.bones[name].rotation_quaternion = quaternion
@@ -142,8 +143,8 @@ class LiveBody:
             rig.matrix_world = Matrix(world @ to_camera)
 
     def fits_the_picture(self, scene: bpy.types.Scene) -> bool:
-        """Whether it stands before the scene's camera, and that one shows the video."""
-        return bool(self._camera) and scene.camera is not None and scene.camera.name == self._camera
+        """Whether it stands before the scene's camera: not while that one shows another video, or none."""
+        return shows(scene.camera, self._video)
 
     def _found(self) -> bpy.types.Object | None:
         thing = bpy.data.objects.get(self._name)
@@ -155,19 +156,12 @@ class LiveBody:
         return thing
 
 
-def camera_of(scene: bpy.types.Scene, video: Path) -> str:
-    """The name of a camera that shows this video: the body fits its picture. Empty if there is none.
-
-    The scene's own comes first; another one is that of a video that waited in the queue.
-    """
-    cameras = [scene.camera, *(thing for thing in scene.objects if thing.type == "CAMERA")]
-    for camera in cameras:
-        if camera is None or camera.type != "CAMERA":
-            continue
-        behind = map(_shown_by, camera.data.background_images)
-        if any(shown is not None and Path(bpy.path.abspath(shown.filepath)) == video for shown in behind):
-            return camera.name
-    return ""
+def shows(camera: bpy.types.Object | None, video: Path) -> bool:
+    """Whether a camera has this video behind what it sees."""
+    if camera is None or camera.type != "CAMERA":
+        return False
+    behind = map(_shown_by, camera.data.background_images)
+    return any(shown is not None and Path(bpy.path.abspath(shown.filepath)) == video for shown in behind)
 
 
 def _shown_by(
