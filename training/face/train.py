@@ -2,14 +2,17 @@
 """Train the network that reads expressions, and compare it with a fit and a linear answer.
 
     python -m rotocap.training.face.train build/training/face
+    python -m rotocap.training.face.train build/training/face --start READER --again --robust 0.3
 
-Held out are whole heads. A mirrored face is another face: every sample counts twice.
+The second command leaves the reader as it is and trains its second look, best on heads that the
+reader has not seen: of those it errs as it will. Held out are whole heads. A mirrored face is
+another face: every sample counts twice.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -37,8 +40,9 @@ Array = NDArray[np.float64]
 _COMPONENTS = 128
 _HIDDEN = 320
 _SOFT = 0.001  # metres: what varies less is not looked at closely
-_ON = 4.0
+_ON, _ON_AGAIN = 4.0, 3.0  # how much more an error counts where a coefficient is on
 _BLIND = 0.12  # how often an eye is not seen
+_NOISE = 0.05  # of the inputs
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,47 @@ def train(
     inputs = np.concatenate([seen, reader.inputs(hidden, terms)])
     targets = np.tile(np.clip(wanted, 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0)), (2, 1))
     network = _fitted(inputs, targets, epochs, start, robust)
-    linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
+    # A second look knew the former first answer.
+    return replace(reader, **_arrays(network, ""), **_no_second_look(reader.components.shape[1]))
+
+
+def look_again(samples: Samples, reader: Reader, *, epochs: int, robust: float, seed: int) -> Reader:
+    """The same reader with another second look, which knows what the first answer is of faces like these."""
+    d, t, terms = differences(samples, reader.reference)
+    good = np.isfinite(d).all(axis=1)
+    good &= np.linalg.norm(d, axis=1) < np.quantile(np.linalg.norm(d[good], axis=1), 0.995)
+    x = (d - t @ reader.turn)[good].reshape(int(good.sum()), -1, 3)
+    rng = np.random.default_rng(seed)
+    for part in (RIGHT_EYE_PART, LEFT_EYE_PART):
+        x[np.ix_(rng.random(len(x)) < _BLIND, np.arange(part.start, part.stop))] = np.nan
+    seen = reader.inputs(x, terms[good])
+    targets = np.clip(samples.arkit[good], 0.0, np.where(LOOKS, LOOK_LIMIT, 1.0))
+    torch.manual_seed(seed)
+    inputs, first, wanted = (
+        torch.tensor(a, dtype=torch.float32) for a in (seen, reader.first(seen), targets)
+    )
+    network = _network(inputs.shape[1] + COUNT)
+    last = [layer for layer in network if isinstance(layer, torch.nn.Linear)][-1]
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.zeros_(last.bias)
+
+    def error_of(rows: torch.Tensor) -> torch.Tensor:
+        noisy = inputs[rows] + _NOISE * torch.randn(len(rows), inputs.shape[1])
+        got = first[rows] + network(torch.cat([noisy, first[rows]], dim=1))
+        return _loss(got, wanted[rows], on=_ON_AGAIN, robust=robust)
+
+    _descend(network, error_of, len(inputs), epochs=epochs, batch=256, rate=1.5e-3)
+    return replace(reader, **_arrays(network, "again_"))
+
+
+def _arrays(network: torch.nn.Sequential, before: str) -> dict[str, Array]:
+    """A network's weights and biases under the names of the reader's fields."""
     values = {}
+    linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
     for number, layer in enumerate(linear, start=1):
-        values[f"weight{number}"] = layer.weight.detach().numpy().T.astype(np.float64)
-        values[f"bias{number}"] = layer.bias.detach().numpy().astype(np.float64)
-    return replace(reader, **values)
+        values[f"{before}weight{number}"] = layer.weight.detach().numpy().T.astype(np.float64)
+        values[f"{before}bias{number}"] = layer.bias.detach().numpy().astype(np.float64)
+    return values
 
 
 def _blank(d: Array, t: Array, wanted: Array, reference: Array) -> Reader:
@@ -148,7 +187,21 @@ def _blank(d: Array, t: Array, wanted: Array, reference: Array) -> Reader:
         jaw_open=basis[NAMES.index("jawOpen")].reshape(-1, 3),
         components=vt[:_COMPONENTS].T / (spread + _SOFT),
         **{name: np.zeros(0) for name in ("weight1", "bias1", "weight2", "bias2", "weight3", "bias3")},
+        **_no_second_look(_COMPONENTS),
     )
+
+
+def _no_second_look(components: int) -> dict[str, Array]:
+    """Arrays of a second look that adds nothing."""
+    seen = components + 11 + COUNT
+    return {
+        "again_weight1": np.zeros((seen, 1)),
+        "again_bias1": np.zeros(1),
+        "again_weight2": np.zeros((1, 1)),
+        "again_bias2": np.zeros(1),
+        "again_weight3": np.zeros((1, COUNT)),
+        "again_bias3": np.zeros(COUNT),
+    }
 
 
 def averaged(readers: Sequence[Reader]) -> Reader:
@@ -157,14 +210,10 @@ def averaged(readers: Sequence[Reader]) -> Reader:
     return Reader(**mean)
 
 
-def _fitted(
-    inputs: Array, targets: Array, epochs: int, start: Reader | None, robust: float
-) -> torch.nn.Sequential:
-    torch.manual_seed(0)
-    x, y = (torch.tensor(a, dtype=torch.float32) for a in (inputs, targets))
-    network = torch.nn.Sequential(
+def _network(inputs: int) -> torch.nn.Sequential:
+    return torch.nn.Sequential(
         torch.nn.Dropout(0.1),
-        torch.nn.Linear(x.shape[1], _HIDDEN),
+        torch.nn.Linear(inputs, _HIDDEN),
         torch.nn.SiLU(),
         torch.nn.Dropout(0.3),
         torch.nn.Linear(_HIDDEN, _HIDDEN),
@@ -172,30 +221,59 @@ def _fitted(
         torch.nn.Dropout(0.3),
         torch.nn.Linear(_HIDDEN, COUNT),
     )
+
+
+def _fitted(
+    inputs: Array, targets: Array, epochs: int, start: Reader | None, robust: float
+) -> torch.nn.Sequential:
+    torch.manual_seed(0)
+    x, y = (torch.tensor(a, dtype=torch.float32) for a in (inputs, targets))
+    network = _network(x.shape[1])
     if start is not None:
         linear = [layer for layer in network if isinstance(layer, torch.nn.Linear)]
         for number, layer in enumerate(linear, start=1):
             layer.weight.data = torch.tensor(getattr(start, f"weight{number}").T, dtype=torch.float32)
             layer.bias.data = torch.tensor(getattr(start, f"bias{number}"), dtype=torch.float32)
-    batch = 128
-    steps = epochs * -(-len(x) // batch)
+
+    def error_of(rows: torch.Tensor) -> torch.Tensor:
+        noisy = x[rows] + _NOISE * torch.randn(len(rows), x.shape[1])
+        return _loss(network(noisy), y[rows], on=_ON, robust=robust)
+
+    _descend(network, error_of, len(x), epochs=epochs, batch=128, rate=2e-3)
+    return network
+
+
+def _loss(got: torch.Tensor, wanted: torch.Tensor, *, on: float, robust: float) -> torch.Tensor:
+    # An expression is rare, and its mean over all faces next to nothing: what is on counts more. Eyes
+    # look somewhere in every other face: their mean is as large as they are.
+    counts = torch.tensor(np.where(LOOKS, 0.0, on), dtype=torch.float32)
+    off = got - wanted
+    error = torch.where(off.abs() < robust, off**2, robust * (2.0 * off.abs() - robust))
+    return ((1.0 + counts * (wanted > 0.05)) * error).mean()
+
+
+def _descend(
+    network: torch.nn.Sequential,
+    error_of: Callable[[torch.Tensor], torch.Tensor],
+    count: int,
+    *,
+    epochs: int,
+    batch: int,
+    rate: float,
+) -> None:
+    """Train in place; error_of: rows of the `count` samples -> their mean error."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=2e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
-    # Eyes look somewhere in every other face: their mean is as large as they are.
-    counts = torch.tensor(np.where(LOOKS, 0.0, _ON), dtype=torch.float32)
+    steps = epochs * -(-count // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps)
     network.train()
     for _ in range(epochs):
-        for rows in torch.randperm(len(x)).split(batch):
-            noisy = x[rows] + 0.05 * torch.randn(len(rows), x.shape[1])
-            off = network(noisy) - y[rows]
-            # An expression is rare, and its mean over all faces next to nothing: what is on counts more.
-            error = torch.where(off.abs() < robust, off**2, robust * (2.0 * off.abs() - robust))
-            loss = ((1.0 + counts * (y[rows] > 0.05)) * error).mean()
+        for rows in torch.randperm(count).split(batch):
+            loss = error_of(rows)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-    return network.eval()
+    network.eval()
 
 
 def line(name: str, wanted: Array, got: Array) -> None:
@@ -233,8 +311,12 @@ def main() -> None:
     parser.add_argument("--compare", action="store_true", help="train on four of five heads first, and test")
     parser.add_argument("--start", type=Path, help="a reader to train on")
     parser.add_argument("--robust", type=float, default=np.inf, help="from where an error counts linearly")
+    parser.add_argument("--again", action="store_true", help="train only the second look of --start")
+    parser.add_argument("--seed", type=int, default=1, help="of a second look")
     parser.add_argument("--average", type=Path, nargs="+", help="only write the mean of these readers")
     options = parser.parse_args()
+    if options.again and not options.start:
+        parser.error("--again: expected --start READER, whose second look is trained")
     if options.average:
         averaged([Reader.load(path) for path in options.average]).save(options.out)
         return
@@ -249,7 +331,12 @@ def main() -> None:
         part = samples.part(~held)
         compare(both(part, mirrored(part, reference)), samples.part(held), reference, options.epochs)
     everything = both(samples, mirrored(samples, reference))
-    reader = train(everything, reference, epochs=options.epochs, start=start, robust=options.robust)
+    if options.again and start:
+        reader = look_again(
+            everything, start, epochs=options.epochs, robust=options.robust, seed=options.seed
+        )
+    else:
+        reader = train(everything, reference, epochs=options.epochs, start=start, robust=options.robust)
     reader.save(options.out)
     print(options.out)
 

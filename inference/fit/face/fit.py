@@ -46,11 +46,11 @@ _BLINKS = 0.45
 # much less, on clips that it was not trained on (nor is it measured on them, see docs/face.md).
 # Of each: its gain, and what of the result is taken for noise.
 _STRENGTH = {
-    "browDown": (1.8, 0.2), "browInner": (3.5, 0.16), "browOuter": (3.0, 0.2),
-    "eyeLookUp": (2.4, 0.08), "eyeLook": (2.4, 0.12), "eyeSquint": (1.3, 0.2), "eyeWide": (1.3, 0.15),
-    "eyeBlink": (1.9, 0.2), "jawOpen": (1.8, 0.18), "jaw": (1.5, 0.2), "nose": (1.3, 0.18),
+    "browDown": (1.8, 0.2), "browInner": (2.4, 0.2), "browOuter": (3.0, 0.2),
+    "eyeLookUp": (2.4, 0.08), "eyeLook": (2.4, 0.12), "eyeSquint": (1.3, 0.2), "eyeWide": (1.2, 0.18),
+    "eyeBlink": (1.7, 0.22), "jawOpen": (1.65, 0.15), "jaw": (1.5, 0.2), "nose": (1.3, 0.18),
     "cheekSquint": (4.0, 0.25), "cheek": (1.5, 0.2), "mouthSmile": (2.2, 0.12), "mouthFunnel": (2.2, 0.12),
-    "mouthPucker": (3.2, 0.2), "mouth": (1.5, 0.2), "tongue": (1.0, 0.1),
+    "mouthPucker": (2.2, 0.15), "mouth": (1.5, 0.2), "tongue": (1.0, 0.1),
 }  # fmt: skip
 # The face graph nods by so much, radians, when the jaw opens (on rendered heads, which did not).
 _NOD_OF_JAW = 0.11

@@ -3,7 +3,8 @@
 
 Made by `training/face` from pictures of people who do not exist, seen through the real face graph:
 the graph moves its points less than a face moves, and moves some when only the head turns, so the
-answer is learnt, not derived. Two hidden layers; numpy is quick enough.
+answer is learnt, not derived. Two hidden layers, and two more that look again, knowing the first
+answer; numpy is quick enough.
 """
 
 from __future__ import annotations
@@ -48,6 +49,13 @@ class Reader(StoredNetwork):
     bias2: Array
     weight3: Array  # (h, 52)
     bias3: Array
+    # What the second look adds to the first answer, from the same inputs and that answer.
+    again_weight1: Array  # (k + 11 + 52, h)
+    again_bias1: Array
+    again_weight2: Array  # (h, h)
+    again_bias2: Array
+    again_weight3: Array  # (h, 52)
+    again_bias3: Array
 
     def __call__(self, differences: Array, turn: Array) -> Array:
         """Coefficients (T, 52), looks up to `LOOK_LIMIT`, the others up to 1; below 0: less than at rest.
@@ -62,8 +70,15 @@ class Reader(StoredNetwork):
         return np.asarray(np.clip(0.5 * (own + other), -1.0, np.where(LOOKS, LOOK_LIMIT, 1.0)))
 
     def _plain(self, differences: Array, turn: Array) -> Array:
-        x = self.inputs(differences, turn_terms(turn))
-        x = _silu(x @ self.weight1 + self.bias1)
+        seen = self.inputs(differences, turn_terms(turn))
+        first = self.first(seen)
+        x = _silu(np.concatenate([seen, first], axis=1) @ self.again_weight1 + self.again_bias1)
+        x = _silu(x @ self.again_weight2 + self.again_bias2)
+        return np.asarray(first + x @ self.again_weight3 + self.again_bias3)
+
+    def first(self, seen: Array) -> Array:
+        """The first answer (T, 52) to `inputs` (T, k + 11), before the second look; in no bounds."""
+        x = _silu(seen @ self.weight1 + self.bias1)
         x = _silu(x @ self.weight2 + self.bias2)
         return np.asarray(x @ self.weight3 + self.bias3)
 
