@@ -2,6 +2,7 @@
 """Train the network that `inference/fit/hands/reader.py` runs.
 
     python -m rotocap.training.hands_samples MOTION_FOLDER build/training/hands
+    python -m rotocap.training.hands_look build/training/hands
     python -m rotocap.training.hands_network MOTION_FOLDER build/training/hands
 
 The last file of samples is held out and measured. The state is written every `_SAVE` steps, and
@@ -133,7 +134,9 @@ def train(motion: Path, folder: Path, *, steps: int, seed: int = 0) -> tuple[Rea
     torch.manual_seed(seed)
     parts = load(folder)
     if len(parts) < 2:
-        raise SystemExit(f"{folder}: {len(parts)} files of samples; expected 2 or more: run hands_samples")
+        raise SystemExit(
+            f"{folder}: {len(parts)} files of samples; expected 2 or more: run hands_samples, then hands_look"
+        )
     rng = np.random.default_rng(seed)
     poses = bank(motion, "train")
     thought = Samples.joined([imagined(poses, _IMAGINED, rng) for _ in range(_SIZES)])

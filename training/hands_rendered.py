@@ -26,7 +26,7 @@ from ..inference.fit.hands.anatomy import FINGERS, anatomy, axis_angles
 from ..inference.fit.model_points import GROUPS, scaled_rest
 from ..inference.kinematics import forward, matrix_from_axis_angle
 from ..inference.landmarks.crop import Image, Picture, Roi, upright_angle
-from ..inference.landmarks.hands import PRESENT, HandNetworks
+from ..inference.landmarks.hands import PRESENT, HandNetworks, Side
 from ..inference.raster import Surface, draw
 from ..inference.skeleton import INDEX, JOINT_COUNT, LEFT_HAND, PARENTS, RIGHT_HAND
 
@@ -76,6 +76,8 @@ class Seen:
 
 # From poses (H, 15, 3), a number of frames T and a source of chance to (T, 15, 3).
 Motion = Callable[[Array, int, np.random.Generator], Array]
+# A picture, surfaces to draw over it and the camera's K.
+Paint = Callable[[Image, list[Surface], Array], Image]
 
 
 def bank(motion: Path, part: str) -> Array:
@@ -146,7 +148,7 @@ def _rest(rng: np.random.Generator) -> Array:
 
 
 def render(
-    poses: Array, rng: np.random.Generator, *, frames: int, motion: Motion = _motion
+    poses: Array, rng: np.random.Generator, *, frames: int, motion: Motion = _motion, paint: Paint = draw
 ) -> tuple[list[Image], dict[str, Array]]:
     """One clip's pictures, and its truth by the names of `Seen`."""
     left = bool(rng.random() < 0.5)
@@ -193,7 +195,7 @@ def render(
         middle = joints[0, INDEX[f"{side}_middle1"]]
         place = np.append(ray + drift[t] / distance, 1.0) * distance
         seen = (vertices - middle) @ turn[t].T + place
-        image = draw(backdrop, [Surface(seen.astype(np.float32), body.faces, colours.astype(np.float32))], K)
+        image = paint(backdrop, [Surface(seen.astype(np.float32), body.faces, colours.astype(np.float32))], K)
         soft = cv2.GaussianBlur(image, (0, 0), blur).astype(np.float32)
         soft += noise * rng.standard_normal(image.shape, dtype=np.float32)
         _, packed = cv2.imencode(
@@ -288,7 +290,8 @@ def observe(images: list[Image], truth: dict[str, Array], networks: HandNetworks
         found["presence"][t], found["rightness"][t] = hand.presence, hand.rightness
         roi = None
         if hand.presence >= PRESENT:
-            found["points"][t], found["metres"][t] = hand.points, hand.metres
+            looked = hand.of(Side.LEFT if truth["left"] else Side.RIGHT)
+            found["points"][t], found["metres"][t] = hand.points, looked.metres
             roi = hand.next_roi()
     return truth | found
 

@@ -3,15 +3,16 @@
 
     python -m rotocap.training.hands_samples MOTION_FOLDER build/training/hands --count 4500
 
-Each picture is read twice, the second time in the mirror and from the region that the first reading
-leads to, as when a hand is followed. Written in parts, so that it goes on where it was stopped.
+Each picture is read twice, the second time in the mirror, by another camera and from the region that the
+first reading leads to, as when a hand is followed. What the hand network knows at its points is kept, for
+the second look (`hands_look`). Written in parts, so that it goes on where it was stopped.
 Beside them stand hands whose points are off by chance alone: they cost nothing, and teach what a hand is.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from ..inference.fit.hands.points import posed_points
 from ..inference.fit.hands.reader import PALM
 from ..inference.kinematics import matrix_from_axis_angle
 from ..inference.landmarks.crop import Picture, Roi
-from ..inference.landmarks.hands import PRESENT, HandNetworks
+from ..inference.landmarks.hands import PRESENT, Hand, HandNetworks
+from ..inference.landmarks.second_look import at_points
 from ..inference.skeleton import INDEX, MIRROR, rest_joints
 from .hands_anatomy import angles_of
+from .hands_pictures import Painter
 from .hands_rendered import (
     ELBOW_AHEAD,
     WRIST_BEND,
@@ -101,7 +104,8 @@ def _between(poses: Array, frames: int, rng: np.random.Generator) -> Array:
 
 def read_twice(poses: Array, networks: HandNetworks, rng: np.random.Generator) -> list[dict[str, Any]]:
     """One picture of a new hand, and the same in the mirror where the hand was found: rows of `Seen`."""
-    images, clip = render(poses, rng, frames=1, motion=_between)
+    painter = Painter(rng)
+    images, clip = render(poses, rng, frames=1, motion=_between, paint=painter)
     image = images[0]
     truth = {k: v[0] if k in ("pose", "wrist", "arm", "truth") else v for k, v in clip.items()}
     places, K = truth["truth"], truth["K"]
@@ -112,7 +116,7 @@ def read_twice(poses: Array, networks: HandNetworks, rng: np.random.Generator) -
         return rows
     last = image.shape[1] - 1
     roi = hand.next_roi()
-    mirrored = np.ascontiguousarray(image[:, ::-1])
+    mirrored = painter.worn(np.ascontiguousarray(image[:, ::-1]))
     hand = networks.read(Picture(mirrored), Roi(last - roi.x, roi.y, roi.size, -roi.angle))
     K = K.copy()
     K[0, 2] = last - K[0, 2]
@@ -124,15 +128,25 @@ def read_twice(poses: Array, networks: HandNetworks, rng: np.random.Generator) -
     return [*rows, _row(other, hand)]
 
 
-def _row(truth: dict[str, Any], hand: Any) -> dict[str, Any]:
+def _row(truth: dict[str, Any], hand: Hand) -> dict[str, Any]:
     found = {name: getattr(hand, name) for name in ("points", "metres", "presence", "rightness")}
     row = {name: np.asarray(value) for name, value in (truth | found).items()}
     alone = ("left", "rest", "K", "palm_px")
-    return {name: value if name in alone else value[None] for name, value in row.items()}
+    row = {name: value if name in alone else value[None] for name, value in row.items()}
+    assert hand.sight is not None
+    row["roi"] = hand.sight.roi.to_array()
+    row["inner"] = at_points(hand.sight.inner, hand.sight.places).astype(np.float16)
+    return row
 
 
 def _mirrored(turn: Array) -> Array:
     return np.asarray(MIRROR_PLACE[:, None] * turn * MIRROR_PLACE)
+
+
+def believed(seen: Seen) -> NDArray[np.bool_]:
+    """(N, T) the frames that a capture would believe."""
+    side = np.where(seen.left[:, None], 1.0 - seen.rightness, seen.rightness)
+    return np.asarray(np.isfinite(seen.points[:, :, 0, 0]) & (seen.presence >= PRESENT) & (side > _OWN_SIDE))
 
 
 def samples_of(seen: Seen) -> Samples:
@@ -156,7 +170,7 @@ def samples_of(seen: Seen) -> Samples:
         points=_template(angles, wrist, left),
         angles=angles,
     )
-    return everything.part(np.isfinite(flat[:, 0, 0]) & (presence >= PRESENT) & (side > _OWN_SIDE))
+    return everything.part(believed(seen).reshape(count))
 
 
 def spread_px(points: Array) -> Array:
@@ -233,14 +247,29 @@ def make(motion: Path, folder: Path, *, count: int) -> None:
         rng = np.random.default_rng([1000 + number, 7])
         rows = [row for _ in range(_PART) for row in read_twice(poses, networks, rng)]
         unfinished = file.with_suffix(".new.npz")
-        Seen.stacked(rows).save(unfinished)
+        np.savez_compressed(unfinished, **{name: np.stack([row[name] for row in rows]) for name in rows[0]})
         unfinished.rename(file)
         print(f"{file}: {len(rows)} hands", flush=True)
 
 
+def files(folder: Path) -> list[Path]:
+    """What `make` wrote."""
+    return sorted(folder.glob("hands_[0-9][0-9][0-9].npz"))
+
+
+def looked_file(file: Path) -> Path:
+    """Where `hands_look` puts what a network that was not trained on a file of samples made of it."""
+    return file.with_name(file.name.replace("hands_", "looked_"))
+
+
 def load(folder: Path) -> list[Samples]:
-    """What `make` wrote, a file each."""
-    return [samples_of(Seen.load(file)) for file in sorted(folder.glob("hands_[0-9][0-9][0-9].npz"))]
+    """What `make` wrote, a file each, after a second look. Files that nobody looked at are left out."""
+    out = []
+    for file in files(folder):
+        if looked_file(file).is_file():
+            with np.load(looked_file(file), allow_pickle=False) as looked:
+                out.append(samples_of(replace(Seen.load(file), metres=looked["metres"])))
+    return out
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ class HandFinder:
             if found:
                 candidates += found
                 chosen = assign(candidates, arms, state.hands)
-        hands = [None if c is None else c.hand for c in chosen]
+        hands = [None if c is None else c.hand.of(side) for side, c in zip(Side, chosen, strict=True)]
         after = [
             forgotten(state.hands[side], arms, side)
             if hand is None

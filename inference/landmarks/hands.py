@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from ..models import embedded, session
 from . import pose as body
 from .crop import Picture, Roi, planes, upright_angle
 from .pose import Pose
+from .second_look import at_points, numbers, second_look
 
 RECROP_SIDE = 256
 SIDE = 224
@@ -45,6 +46,16 @@ _INDEX = (body.LEFT_INDEX, body.RIGHT_INDEX)
 
 
 @dataclass(frozen=True)
+class Sight:
+    """What the hand network saw in its region, for a second look when the side is known."""
+
+    roi: Roi
+    places: NDArray[np.float64]  # (21, 2) shares of the region from its top left
+    world: NDArray[np.float64]  # (21, 3) metres, the region's axes
+    inner: NDArray[np.float32]  # (112, 14, 14)
+
+
+@dataclass(frozen=True)
 class Hand:
     """A hand's 21 points in one frame: wrist, then thumb to little finger, four each."""
 
@@ -52,6 +63,19 @@ class Hand:
     metres: NDArray[np.float64]  # (21, 3) camera axes, origin in its wrist
     presence: float  # 0 to 1: that a hand is there
     rightness: float  # 0 to 1: that it is a right hand
+    sight: Sight | None = field(default=None, repr=False, compare=False)
+
+    def of(self, side: Side) -> Hand:
+        """The same hand, its points in space read once more now that it is known whose they are."""
+        if self.sight is None:
+            return self
+        seen = self.sight
+        about = numbers(
+            seen.world[None], seen.places[None], np.array([self.presence]), np.array([self.rightness]),
+            np.array([seen.roi.size]), left=side is Side.LEFT,
+        )  # fmt: skip
+        points = seen.roi.turn(second_look()(about, at_points(seen.inner, seen.places)[None])[0])
+        return replace(self, metres=points - points[0], sight=None)
 
     @property
     def wrist(self) -> NDArray[np.float64]:
@@ -111,20 +135,20 @@ class HandNetworks:
             return []
         inputs = planes(*(picture.cut(roi, SIDE) for roi in regions))
         values = self._landmark.run(
-            ["landmarks", "presence", "handedness", "world"], {self._landmark_input: inputs}
+            ["landmarks", "presence", "handedness", "world", "inner"], {self._landmark_input: inputs}
         )
-        return [
-            _hand(roi, *(value[i].astype(np.float64) for value in values)) for i, roi in enumerate(regions)
-        ]
+        return [_hand(roi, *(value[i] for value in values)) for i, roi in enumerate(regions)]
 
 
-def _hand(roi: Roi, landmarks: Any, presence: Any, handedness: Any, world: Any) -> Hand:
-    metres = roi.turn(world.reshape(21, 3))
+def _hand(roi: Roi, landmarks: Any, presence: Any, handedness: Any, world: Any, inner: Any) -> Hand:
+    landmarks, world = (value.reshape(21, 3).astype(np.float64) for value in (landmarks, world))
+    metres = roi.turn(world)
     return Hand(
-        points=roi.to_image(landmarks.reshape(21, 3), SIDE),
+        points=roi.to_image(landmarks, SIDE),
         metres=metres - metres[0],
         presence=float(presence.reshape(-1)[0]),
         rightness=float(handedness.reshape(-1)[0]),
+        sight=Sight(roi, landmarks[:, :2] / SIDE, world, inner),
     )
 
 

@@ -70,7 +70,7 @@ class LoneHands:
                 if hand.presence >= PRESENT and not known(hand, candidates):
                     candidates.append(Candidate(hand, palm_score=1.0))
         chosen = assign(candidates, None, state.hands)
-        hands = [None if c is None else c.hand for c in chosen]
+        hands = [None if c is None else c.hand.of(side) for side, c in zip(Side, chosen, strict=True)]
         after = [
             forgotten(state.hands[side], None, side)
             if hand is None

@@ -22,7 +22,16 @@ NAMES = {
         {"landmarks": (195,), "presence": (1,), "heatmap": (39, 64, 64), "world": (117,)},
     ),
     "palm_detection": (192, {"boxes": (2016, 18), "scores": (2016, 1)}),
-    "hand_landmark": (224, {"landmarks": (63,), "presence": (1,), "handedness": (1,), "world": (63,)}),
+    "hand_landmark": (
+        224,
+        {
+            "landmarks": (63,),
+            "presence": (1,),
+            "handedness": (1,),
+            "world": (63,),
+            "inner": (112, 14, 14),
+        },
+    ),
     "hand_recrop": (256, {"crop": (4,)}),
     "face_landmark": (192, {"landmarks": (1404,), "presence": (1,)}),
     "face_detection": (128, {"boxes": (896, 16), "scores": (896, 1)}),

@@ -248,12 +248,13 @@ class Writer:
 
 def write(graph: Graph, recipe: Recipe) -> onnx.ModelProto:
     """The ONNX model: input `image` (N, 3, size, size), outputs as named in the recipe."""
-    sources = tuple(graph.outputs[index] for _, index in recipe.outputs)
+    named = [(name, graph.outputs[index]) for name, index in recipe.outputs] + list(recipe.inner)
+    sources = tuple(tensor for _, tensor in named)
     writer = Writer(graph, recipe)
     for op in needed(graph, sources):
         writer.write(op)
     outputs = []
-    for (name, _), tensor in zip(recipe.outputs, sources, strict=True):
+    for name, tensor in named:
         shape = graph.shapes[tensor]
         if len(shape) == 4 and shape[1:3] == (1, 1):
             writer.node("Flatten", [f"t{tensor}"], name, axis=1)

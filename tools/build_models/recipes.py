@@ -22,6 +22,7 @@ class Recipe:
     outputs: (name, index among the source's outputs), in the order of the ONNX outputs;
     an output left out takes with it every operator that only it needs.
     probabilities: the outputs that are between 0 and 1.
+    inner: (name, tensor of the source) that are given out as well, after the outputs.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recipe:
     outputs: tuple[tuple[str, int], ...]
     about: str
     probabilities: tuple[str, ...] = ()
+    inner: tuple[tuple[str, int], ...] = ()
 
 
 RECIPES: tuple[Recipe, ...] = (
@@ -80,8 +82,11 @@ RECIPES: tuple[Recipe, ...] = (
         high=1.0,
         outputs=(("landmarks", 0), ("presence", 1), ("handedness", 2), ("world", 3)),
         about="21 hand points: landmarks 21 x (x, y, z in pixels of 224), presence 0 to 1, handedness 0 "
-        "to 1, world 21 x (x, y, z) metres",
+        "to 1, world 21 x (x, y, z) metres. Besides, `inner` (N, 112, 14, 14): what it knows of each "
+        "place of the picture halfway through, for the second look",
         probabilities=("presence", "handedness"),
+        # The sum after the last block of 14 x 14 places; later ones know the whole hand, but not where.
+        inner=(("inner", 142),),
     ),
     Recipe(
         name="hand_recrop",

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A hand's points in space, read once more from what the hand network knows of the picture around each.
+
+The hand network ends in a few numbers for the whole hand and draws a likely one. Halfway through it still
+knows what each place of the picture looks like. A small network of ours (`training/hands_look.py`) takes
+that at the 21 points, and whose hand it is, and answers with points in space. numpy is quick enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..skeleton import DATA
+from ..stored_network import StoredNetwork
+
+Array = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
+
+PATH = DATA / "second_look.npz"
+POINTS, CHANNELS = 21, 112  # of the hand network's inner map
+PALM = (0, 5, 9, 13, 17)  # points that the fingers do not move
+POINT_UNIT = 0.03  # metres that are one in the network
+NUMBERS = 3 * POINTS + 2 * POINTS + 5  # beside what lies at the points
+
+
+def at_points(inner: Floats, places: Floats) -> Array:
+    """What a map (C, S, S) says at places (P, 2), as shares of the region from its top left: (P, C)."""
+    side = inner.shape[-1]
+    place = np.clip(np.asarray(places) * side - 0.5, 0.0, side - 1.001)
+    first = place.astype(np.int64)
+    share = (place - first)[..., None]
+    x, y = first[:, 0], first[:, 1]
+    above = inner[:, y, x].T * (1 - share[:, 0]) + inner[:, y, x + 1].T * share[:, 0]
+    below = inner[:, y + 1, x].T * (1 - share[:, 0]) + inner[:, y + 1, x + 1].T * share[:, 0]
+    return np.asarray(above * (1 - share[:, 1]) + below * share[:, 1])
+
+
+def numbers(
+    world: Array, places: Array, presence: Array, rightness: Array, size: Array, *, left: bool
+) -> Array:
+    """N readings (N, NUMBERS): the hand network's answers in its region's own axes, and the side.
+
+    world (N, 21, 3) metres; places (N, 21, 2) as shares of the region; size (N,) of the region, pixels.
+    """
+    count = len(world)
+    solid = (world - world[:, PALM].mean(axis=1, keepdims=True)) / POINT_UNIT
+    flat = places - 0.5
+    stray = flat - flat.mean(axis=1, keepdims=True)
+    spread = np.sqrt((stray**2).sum(axis=-1).mean(axis=-1)) * size
+    rest = [
+        np.full(count, 1.0 if left else -1.0),
+        presence,
+        1.0 - rightness if left else rightness,
+        np.log(np.maximum(spread, 1e-3)) - 3.0,
+        np.log(np.maximum(size, 1e-3) / 224.0),
+    ]
+    parts = [solid.reshape(count, -1), 6.0 * flat.reshape(count, -1), np.stack(rest, axis=1)]
+    return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class SecondLook(StoredNetwork):
+    """The network. What lies at a point goes through a layer that is the same for all points, all of it
+    through two layers, and each finger, with that beside it, through two that are the same for all five."""
+
+    mean: Array  # (NUMBERS,)
+    scale: Array  # (NUMBERS,)
+    local_weight: Array  # (CHANNELS, c), the map's mean and scale taken in
+    local_bias: Array  # (c,)
+    weight1: Array  # (NUMBERS + 21 c, h)
+    bias1: Array
+    weight2: Array  # (h, h)
+    bias2: Array
+    place_weight: Array  # (h, 63)
+    place_bias: Array
+    finger_weight1: Array  # (h + 5 c + 20 + 5, g)
+    finger_bias1: Array
+    finger_weight2: Array
+    finger_bias2: Array
+    finger_weight3: Array  # (., 12)
+    finger_bias3: Array
+
+    def __call__(self, about: Floats, inner: Floats) -> Array:
+        """Points (N, 21, 3) in metres from the palm's middle, the region's axes; inner (N, 21, CHANNELS)."""
+        count = len(about)
+        known = (about.astype(self.mean.dtype) - self.mean) * self.scale
+        local = _silu(inner.astype(self.mean.dtype) @ self.local_weight + self.local_bias)
+        whole = _silu(np.concatenate([known, local.reshape(count, -1)], axis=1) @ self.weight1 + self.bias1)
+        whole = _silu(whole @ self.weight2 + self.bias2)
+        places = (whole @ self.place_weight + self.place_bias).reshape(count, POINTS, 3)
+        solid, flat = known[:, : 3 * POINTS], known[:, 3 * POINTS : 5 * POINTS]
+        each = np.concatenate([solid.reshape(-1, POINTS, 3), flat.reshape(-1, POINTS, 2)], axis=2)
+        fingers = np.concatenate(
+            [
+                np.repeat(whole[:, None], 5, axis=1),
+                local[:, 1:].reshape(count, 5, -1),
+                np.repeat(local[:, :1], 5, axis=1),
+                each[:, 1:].reshape(count, 5, -1),
+                np.broadcast_to(np.eye(5, dtype=whole.dtype), (count, 5, 5)),
+            ],
+            axis=2,
+        )
+        fingers = _silu(fingers @ self.finger_weight1 + self.finger_bias1)
+        fingers = _silu(fingers @ self.finger_weight2 + self.finger_bias2)
+        fingers = fingers @ self.finger_weight3 + self.finger_bias3
+        places[:, 1:] += fingers.reshape(count, POINTS - 1, 3)
+        return np.asarray(POINT_UNIT * places, np.float64)
+
+
+@cache
+def second_look() -> SecondLook:
+    """The shipped one, read once; in single precision, as a capture runs it for each hand."""
+    stored = SecondLook.load(PATH)
+    return SecondLook(**{name: value.astype(np.float32) for name, value in vars(stored).items()})
+
+
+def _silu(x: Floats) -> Floats:
+    return np.asarray(x / (1.0 + np.exp(-np.clip(x, -60.0, 60.0))))
