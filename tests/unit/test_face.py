@@ -198,3 +198,23 @@ def test_rendered_blinks_of_three_frames_and_words_are_read_in_their_frames() ->
         assert lids[frame] > 0.5 and min(lids[frame - 4], lids[frame + 4]) < 0.25
     assert abs(int(got[:, JAW].argmax()) - int(truth[:, JAW].argmax())) <= 1
     assert got[:, JAW].max() > 0.5
+
+
+def test_a_second_look_mends_what_the_first_answer_gets_wrong(reader: Reader) -> None:
+    """Faces whose jaws open by half of what the reader knows: the first answer says too little of them."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    from rotocap.training.face.train import Samples, look_again
+
+    rng = np.random.default_rng(5)
+    arkit = np.zeros((240, len(ARKIT)))
+    arkit[:, JAW] = np.where(np.arange(240) % 4 == 0, 0.0, rng.uniform(0.2, 1.0, 240))
+    moved = 0.5 * arkit[:, JAW, None, None] * reader.jaw_open
+    face = reader.reference + moved + rng.normal(0, 0.0003, (240, COUNT, 3))
+    known = Samples(face, arkit, np.arange(240) // 8)
+    again = look_again(known, reader, epochs=30, robust=0.3, seed=1)
+    there, turn = rng.uniform(0.2, 1.0, 50), np.tile(np.eye(3), (50, 1, 1))
+    unseen = 0.5 * there[:, None, None] * reader.jaw_open + rng.normal(0, 0.0003, (50, COUNT, 3))
+    before, after = (np.abs(one(unseen, turn)[:, JAW] - there).mean() for one in (reader, again))
+    assert after < 0.5 * before
+    np.testing.assert_array_equal(again.weight1, reader.weight1)
