@@ -32,7 +32,7 @@ _NAME = "Capturing"
 _COLOUR = (0.35, 0.55, 0.75)
 _STATURE_M = 1.705  # of the template
 _APART_M = 0.9  # how near it may stand to somebody who is there already
-_NAME_AT = np.array([0.0, -1.0, 0.0])  # metres from the pelvis in the camera's frame: over the head
+_NAME_AT = np.array([0.0, -0.85, 0.0])  # metres from the pelvis in the camera's frame: over the head
 
 Array = NDArray[np.float64]
 
@@ -184,7 +184,10 @@ def _focal_px(camera: bpy.types.Camera, scene: bpy.types.Scene) -> float:
 
 
 def _with_room(world: Array, pelvis: Array, scene: bpy.types.Scene) -> Array:
-    """A camera (4, 4) gone to its right until who it sees at a pelvis (3,) stands beside everybody else."""
+    """A camera (4, 4) gone to its left until who it sees at a pelvis (3,) stands beside everybody else.
+
+    To the right, the sidebar would lie over them.
+    """
     others = [
         np.array(thing.matrix_world @ thing.pose.bones[0].head)[:2]
         for thing in scene.objects
@@ -195,7 +198,7 @@ def _with_room(world: Array, pelvis: Array, scene: bpy.types.Scene) -> Array:
         at = (out[:3, 3] + out[:3, :3] @ armature.CAMERA_FLIP @ pelvis)[:2]
         if all(float(np.linalg.norm(at - other)) >= _APART_M for other in others):
             break
-        out[:3, 3] += _APART_M * out[:3, 0]
+        out[:3, 3] -= _APART_M * out[:3, 0]
     return out
 
 
