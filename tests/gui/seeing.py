@@ -56,6 +56,7 @@ def story() -> Steps:
     assert rig.data.animation_data is not None, "doubt has curves, on the armature's data"
     curves = next(area for area in viewports() if not area.spaces.active.show_region_ui)
     curves.type = "GRAPH_EDITOR"
+    curves.spaces.active.show_region_ui = False
     yield 0.5
     with bpy.context.temp_override(**place(curves)):
         bpy.ops.graph.view_all()
