@@ -19,7 +19,7 @@ from .face_clips import FaceClip, clip
 
 Array = NDArray[np.float64]
 
-CLIPS = 10
+CLIPS = 20  # of ten, two hold almost half of the coefficients that move
 _MOVES = 0.1  # what a coefficient's range is at least in a clip, to be said to move
 _FAR = 4  # frames around a blink in which its peak is looked for
 
