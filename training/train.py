@@ -36,8 +36,8 @@ class TrainOptions:
     minutes: float = 170.0
     # Frames of one window are much alike: poses and cameras are learnt from single tokens, how
     # they follow each other from short windows, motion from long ones in the last part.
-    # What limits a run of hours is the number of steps: at 0.7 million frames steps of 1024 gave
-    # 107 mm where steps of 2560 gave 115. Windows need more, since their frames are alike.
+    # Muon makes more of a step than AdamW and takes time of its own, so steps are larger than the
+    # 768 frames that were best for AdamW alone (docs/lift.md).
     batch: int = 1536  # frames of a step of single tokens
     window_batch: int = 3072  # frames of a step of windows
     short: int = 16
@@ -46,6 +46,7 @@ class TrainOptions:
     long_share: float = 0.3  # of the time
     peak: float = 6.0e-4  # rate of AdamW, for all but the hidden matrices
     # Hidden matrices learn by Muon (Jordan et al., 2024): a third of AdamW's steps for the same error.
+    # From scratch; with `--begin` 0.006.
     hidden_peak: float = 0.02
     hidden_rounds: int = 3  # Newton-Schulz iterations: five cost more than they gain
     warm_up: int = 150  # steps
