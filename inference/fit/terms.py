@@ -38,6 +38,8 @@ from .turns import product as turned_by
 Array = NDArray[np.float64]
 
 _ALIKE_FRAMES = 10
+_USUAL_DOUBT = 0.1  # metres: where a joint is known better, a point far from it is an outlier
+_STATURE_M = 1.7  # of whom `Evidence.size` is the height
 _TELL_PLACE = 4  # points
 _STAY_SIGMA = 0.3  # metres
 FACING = (INDEX["head"], INDEX["left_wrist"], INDEX["right_wrist"])
@@ -114,6 +116,7 @@ class Terms:
         self.relative = frames_last(evidence.relative)
         self.relative_precision = frames_last(evidence.relative_precision)
         self.relative_known = (np.einsum("iipt->pt", self.relative_precision) > 0.0).astype(np.float64)
+        self.picture_limit = self.limit * self._allowed(options)
         self.read, self.read_precision = frames_last(evidence.turns), evidence.turn_precision.T
         self.facing, self.facing_certainty = frames_last(evidence.facing), evidence.facing_weight.T
         self.facing_precision = 1.0 / np.array(options.facing_sigma)[:, None] ** 2
@@ -151,7 +154,7 @@ class Terms:
         points = arms[:, POINTS.anchor] + turned(world[:, :, POINTS.carrier], offset)
         rows, residual = self._in_picture(points + state.pelvis[:, None])
         square = (residual * residual).sum(axis=0) * self.point_precision
-        picture_weight, cost = self._robust(square, self.weight)
+        picture_weight, cost = self._robust(square, self.weight, self.picture_limit)
         picture_weight = picture_weight * self.point_precision
         pull = turned_back(rows, residual * picture_weight)
         grown, scale_gradient = None, np.zeros(0)
@@ -222,9 +225,23 @@ class Terms:
             cost = float((stiff * (1.0 - left**3)).sum()) * prior.STANDING_KNEE_BENT**2 / 3.0
             yield joint, row, bend, stiff * left**2, cost
 
-    def _robust(self, square: Array, certainty: Array) -> tuple[Array, float]:
+    def _allowed(self, options: BodyOptions) -> Array:
+        """How much further (P, T), in squares, a point may lie from where its joint is thought to be.
+
+        A point far from a joint of which nothing is known is no outlier: somebody's arm in a
+        close-up, say, of which only the hand is seen.
+        """
+        trace = np.einsum("iipt->pt", self.relative_precision)
+        variance = 3.0 / np.maximum(trace, 3.0)  # square metres, mostly of the direction that is best known
+        beyond = np.maximum(variance - _USUAL_DOUBT**2, 0.0)
+        return 1.0 + beyond / (_STATURE_M * options.point_sigma) ** 2
+
+    def _robust(
+        self, square: Array, certainty: Array, limit: Array | float | None = None
+    ) -> tuple[Array, float]:
         """Weights of residuals, of their squares in sigmas, by Geman and McClure; and their cost."""
-        share = self.limit / (self.limit + square)
+        limit = self.limit if limit is None else limit
+        share = limit / (limit + square)
         weight = certainty * share
         return weight * share, float((weight * square).sum())
 
