@@ -39,6 +39,7 @@ Array = NDArray[np.float64]
 
 _ALIKE_FRAMES = 10
 _USUAL_DOUBT = 0.1  # metres: where a joint is known better, a point far from it is an outlier
+_SEEN_WELL = (0.3, 0.8)  # certainties: not at all, wholly
 _STATURE_M = 1.7  # of whom `Evidence.size` is the height
 _TELL_PLACE = 4  # points
 _STAY_SIGMA = 0.3  # metres
@@ -229,12 +230,14 @@ class Terms:
         """How much further (P, T), in squares, a point may lie from where its joint is thought to be.
 
         A point far from a joint of which nothing is known is no outlier: somebody's arm in a
-        close-up, say, of which only the hand is seen.
+        close-up, say, of which only the hand is seen. But it has to be seen well: an arm that nobody
+        sees is put anywhere, with little certainty (weights are roots of certainties).
         """
         trace = np.einsum("iipt->pt", self.relative_precision)
         variance = 3.0 / np.maximum(trace, 3.0)  # square metres, mostly of the direction that is best known
         beyond = np.maximum(variance - _USUAL_DOUBT**2, 0.0)
-        return 1.0 + beyond / (_STATURE_M * options.point_sigma) ** 2
+        sure = np.clip((self.weight**2 - _SEEN_WELL[0]) / (_SEEN_WELL[1] - _SEEN_WELL[0]), 0.0, 1.0)
+        return 1.0 + sure * beyond / (_STATURE_M * options.point_sigma) ** 2
 
     def _robust(
         self, square: Array, certainty: Array, limit: Array | float | None = None

@@ -12,6 +12,8 @@ from rotocap.inference import wholebody
 from rotocap.inference.fit.evidence import Evidence, gather
 from rotocap.inference.fit.lifted import with_lift
 from rotocap.inference.fit.model_points import GROUPS, POINTS, stature
+from rotocap.inference.fit.terms import BodyOptions, State, Terms
+from rotocap.inference.fit.turns import frames_last
 from rotocap.inference.kinematics import forward, matrix_from_axis_angle
 from rotocap.inference.lift import layout
 from rotocap.inference.lift.network import Lifted
@@ -75,3 +77,24 @@ def test_a_point_that_points_the_other_way_is_let_go(body: tuple[Lifted, np.ndar
     both = with_lift(replace(evidence, relative=far), lifted, np.zeros(len(GROUPS)))
     moved = both.relative[:, _ROW["left_wrist"]] - points[:, _ROW["left_wrist"]]
     assert np.linalg.norm(moved, axis=-1).max() < 0.03
+
+
+def test_a_point_seen_well_is_no_outlier_where_its_joint_is_hardly_known(
+    body: tuple[Lifted, np.ndarray],
+) -> None:
+    """A hand in a close-up whose arm nobody sees: believed if it is seen well, and only then."""
+    lifted, points = body
+    unsure = replace(lifted, along=lifted.along.copy(), across=lifted.across.copy())
+    wrist, nose = _ROW["left_wrist"], _ROW["nose"]
+    joint = int(POINTS.anchor[wrist])
+    unsure.along[:, joint], unsure.across[:, joint] = 0.4, 0.4
+    evidence = replace(_seen(points), relative_precision=np.zeros((COUNT, len(POINTS.keypoint), 3, 3)))
+    evidence = with_lift(evidence, unsure, np.zeros(len(GROUPS)))
+    local = matrix_from_axis_angle(np.zeros((COUNT, layout.JOINTS, 3)))
+    state = State(frames_last(local), np.tile([[0.0], [0.0], [4.0]], COUNT), np.zeros(len(GROUPS)))
+    limit = Terms(evidence, BodyOptions(), state, free_scale=False).picture_limit
+    assert np.all(limit[wrist] > 50.0 * limit[nose])
+    faint = evidence.weight.copy()
+    faint[:, wrist] = 0.5  # a certainty of a quarter
+    limit = Terms(replace(evidence, weight=faint), BodyOptions(), state, free_scale=False).picture_limit
+    assert np.allclose(limit[wrist], limit[nose])
