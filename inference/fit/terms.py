@@ -237,7 +237,7 @@ class Terms:
         variance = 3.0 / np.maximum(trace, 3.0)  # square metres, mostly of the direction that is best known
         beyond = np.maximum(variance - _USUAL_DOUBT**2, 0.0)
         sure = np.clip((self.weight**2 - _SEEN_WELL[0]) / (_SEEN_WELL[1] - _SEEN_WELL[0]), 0.0, 1.0)
-        return 1.0 + sure * beyond / (_STATURE_M * options.point_sigma) ** 2
+        return np.asarray(1.0 + sure * beyond / (_STATURE_M * options.point_sigma) ** 2)
 
     def _robust(
         self, square: Array, certainty: Array, limit: Array | float | None = None
