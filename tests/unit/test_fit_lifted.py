@@ -58,7 +58,7 @@ def _seen(points: np.ndarray) -> Evidence:
 
 
 def _moved(body: tuple[Lifted, np.ndarray], away: float) -> np.ndarray:
-    """How far (T, P, 3) the evidence goes from the network when a graph has the wrist `away` metres deeper."""
+    """How far (T, P, 3) evidence goes from the network when a graph has the wrist `away` metres deeper."""
     lifted, points = body
     evidence = _seen(points)
     evidence.relative[:, _ROW["left_wrist"], 2] += away
