@@ -125,6 +125,11 @@ def train(
     checkpoint = out / "checkpoint.pt"
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
+        if "optimisers" not in state:
+            raise SystemExit(
+                f"{checkpoint} is of an earlier version and cannot be gone on from: "
+                "give another --out, and this file to --begin"
+            )
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         for optimiser, kept in zip(both, state["optimisers"], strict=True):
