@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 import bpy
 
 from ..inference import catalogue
 from ..inference.errors import RotocapError
-from . import models
+from . import model_sizes, models
 
 _CHARACTERS = 64  # that fit a line of the preferences at their usual width
 # A catalogue of dozens is listed by what the networks find.
@@ -54,6 +55,19 @@ def draw_models(box: bpy.types.UILayout, shown: str) -> None:
             _draw_entry(column, entry, here=catalogue.is_here(entry, folder))
     row = box.row()
     row.operator("rotocap.install_model_file", icon="FILE_FOLDER")
+    _draw_sizes(box, row, entries)
+
+
+def _draw_sizes(
+    box: bpy.types.UILayout, row: bpy.types.UILayout, entries: Sequence[catalogue.CatalogueEntry]
+) -> None:
+    question = model_sizes.current()
+    if model_sizes.running():
+        row.label(text="Asking for sizes", icon="SORTTIME")
+    elif any(model_sizes.size(entry) is None for entry in entries):
+        row.operator("rotocap.ask_model_sizes", icon="QUESTION")
+        if question is not None and question.message:
+            paragraph(box, question.message, "ERROR")
 
 
 def _kind(entry: catalogue.CatalogueEntry) -> str:
@@ -73,7 +87,8 @@ def _draw_embedded(box: bpy.types.UILayout) -> None:
 
 
 def _draw_entry(column: bpy.types.UILayout, entry: catalogue.CatalogueEntry, *, here: bool) -> None:
-    size = "?" if entry.bytes is None else f"{entry.bytes / 1e6:.0f} MB"
+    known = model_sizes.size(entry)
+    size = "not asked yet" if known is None else f"{known / 1e6:.0f} MB"
     accuracy = _accuracy(entry)
     row = _draw_row(column, (entry.id, size, entry.licence, accuracy), icon="CHECKMARK" if here else "BLANK1")
     if here:

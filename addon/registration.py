@@ -58,6 +58,7 @@ from ..operators.import_video import (
     ROTOCAP_OT_use_movie_clip,
 )
 from ..operators.models_download import (
+    ROTOCAP_OT_ask_model_sizes,
     ROTOCAP_OT_cancel_model_download,
     ROTOCAP_OT_check_device,
     ROTOCAP_OT_dismiss_model_message,
@@ -116,6 +117,7 @@ from . import (
     correct_watch,
     device_check,
     footage,
+    model_sizes,
     models,
     overlay,
     performance_edits,
@@ -195,6 +197,7 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_take_from_person,
     ROTOCAP_OT_open_help,
     ROTOCAP_OT_open_preferences,
+    ROTOCAP_OT_ask_model_sizes,
     ROTOCAP_OT_download_model,
     ROTOCAP_OT_cancel_model_download,
     ROTOCAP_OT_dismiss_model_message,
@@ -253,6 +256,7 @@ def unregister() -> None:
     capture_session.disable()
     video_menus.disable()
     footage.disable()
+    model_sizes.stop()
     models.stop()
     device_check.stop()
     del bpy.types.Object.rotocap

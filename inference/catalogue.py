@@ -177,6 +177,20 @@ def download(
     )
 
 
+def ask_size(entry: CatalogueEntry) -> int | None:
+    """Bytes of the file at the entry's address, as its server says without sending it; None if it does not.
+
+    Raises ModelError (no connection, no such file).
+    """
+    try:
+        request = urllib.request.Request(entry.url, method="HEAD")
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
+            length = response.headers.get("Content-Length")
+    except (OSError, ValueError) as error:
+        raise _no_connection(entry, error) from error
+    return int(length) if length else None
+
+
 def _receipt(entry: CatalogueEntry, folder: Path) -> Path:
     """Written beside the network once it was verified, so that the next call can tell."""
     return folder / f"{entry.file_name}.sha256"

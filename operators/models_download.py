@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import device_check, models
+from ..addon import device_check, model_sizes, models
 from ..addon.preferences import threads
 from ..inference.catalogue import find, remove
 from ..inference.errors import RotocapError
@@ -49,6 +49,36 @@ class ROTOCAP_OT_download_model(bpy.types.Operator):
             job.wait()
             if job.failed or job.unconfirmed:
                 self.report({"ERROR"}, job.message)
+                return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class ROTOCAP_OT_ask_model_sizes(bpy.types.Operator):
+    """Ask the servers how large the networks are whose size nobody has published. Nothing is downloaded"""
+
+    bl_idname = "rotocap.ask_model_sizes"
+    bl_label = "Ask for Sizes"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not bpy.app.online_access:
+            cls.poll_message_set(
+                "Blender is set to work offline: allow online access in Preferences > System > Network"
+            )
+            return False
+        return not model_sizes.running()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            question = model_sizes.start()
+        except (RotocapError, OSError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if bpy.app.background:  # nothing would draw the answers, and scripts want them
+            question.wait()
+            if question.message:
+                self.report({"ERROR"}, question.message)
                 return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -46,16 +46,23 @@ class Site:
 @pytest.fixture
 def site() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.answer()
+
         def do_GET(self) -> None:
             here.requests += 1
+            if (data := self.answer()) is not None:
+                self.wfile.write(data)
+
+        def answer(self) -> bytes | None:
             data = here.files.get(self.path)
             if data is None:
                 self.send_error(404)
-                return
+                return None
             self.send_response(200)
             self.send_header("Content-Length", str(len(data) + here.lie))
             self.end_headers()
-            self.wfile.write(data)
+            return data
 
         def log_message(self, *args: object) -> None:
             pass
@@ -85,6 +92,14 @@ def test_a_known_file_arrives_with_progress(site: Site, tmp_path: Path) -> None:
     assert seen[-1] == (len(NETWORK), len(NETWORK))
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
     assert {p.name for p in path.parent.iterdir()} == {"net.onnx", "net.onnx.sha256"}
+
+
+def test_a_size_is_asked_for_without_the_file(site: Site) -> None:
+    site.files["/net.onnx"] = NETWORK
+    assert catalogue.ask_size(_entry(site)) == len(NETWORK)
+    assert site.requests == 0
+    with pytest.raises(ModelError, match="cannot be fetched"):
+        catalogue.ask_size(_entry(site, "gone.onnx"))
 
 
 def test_what_is_there_is_not_fetched_again(site: Site, tmp_path: Path) -> None:

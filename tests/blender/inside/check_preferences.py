@@ -30,10 +30,13 @@ def ours(extension: None) -> Iterator[bpy.types.AddonPreferences]:
 @pytest.fixture
 def address() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_HEAD(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(NETWORK)))
             self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
             if self.path != SLOW:
                 self.wfile.write(NETWORK)
                 return
@@ -110,6 +113,19 @@ def test_a_download_that_is_stopped_leaves_nothing(module, ours, address, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_sizes_that_nobody_published_are_asked_for_once(module, ours, address, tmp_path) -> None:
+    sizes, catalogue = module("addon.model_sizes"), module("inference.catalogue")
+    there = catalogue.CatalogueEntry("net", "people", address, "Apache-2.0")
+    nowhere = catalogue.CatalogueEntry("gone", "people", "http://127.0.0.1:1/gone.onnx", "Apache-2.0")
+    question = sizes.Question([nowhere, there], tmp_path)
+    question.wait(20)
+    assert not question.running and "gone.onnx: cannot be fetched" in question.message, question.message
+    assert sizes.read(tmp_path) == {address: len(NETWORK)}
+    (tmp_path / "sizes.json").write_text("[", encoding="utf-8")
+    sizes.read.cache_clear()
+    assert sizes.read(tmp_path) == {}, "a damaged file is no reason to stop: they are asked for again"
+
+
 def test_nothing_is_downloaded_while_blender_is_offline(ours) -> None:
     system = bpy.context.preferences.system
     before = system.use_online_access
@@ -118,6 +134,7 @@ def test_nothing_is_downloaded_while_blender_is_offline(ours) -> None:
         if bpy.app.online_access:
             pytest.skip("this Blender was started with --online-mode")
         assert not bpy.ops.rotocap.download_model.poll()
+        assert not bpy.ops.rotocap.ask_model_sizes.poll()
     finally:
         system.use_online_access = before
 
