@@ -14,7 +14,7 @@ GUI_ZIP = $(PY) -m rotocap.tools.build_extension --platform linux-x64 --python $
 	--out build/gui-zip-$(GUI_SUITE)
 export BLENDER_USER_RESOURCES ?= $(CURDIR)/build/blender_user
 
-.PHONY: help demo test test-all test-gui bench-gui lint models extension eval train bench setup clean
+.PHONY: help demo test test-all test-gui bench-gui docs-images lint models extension eval train bench setup clean
 
 help: ## say what can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-all: test ## the tests in Blender on 4.2 and 5.0 as well (bpy wheels, 0.5 G
 test-gui: models ## drive the add-on in a real window (Debian's Blender in a chroot; needs root)
 	@$(GUI_ZIP)
 	@tools/gui_chroot.sh
+
+docs-images: test-gui ## renew the pictures of the window in docs/images
+	@cp build/gui/docs/*.jpg docs/images/
 
 bench-gui: models ## how the window feels: ticks, first pose, scrubbing, cancel, into build/bench_gui.json
 	@$(GUI_ZIP)

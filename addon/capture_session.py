@@ -8,6 +8,7 @@ scene while a render runs, an edit is open or a transform is under way.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from ..inference.take import Take
 from . import jobs, live_body
 from .apply_again import apply_captured
 from .apply_take import read_people, show
-from .capture_windows import escape_hint, place_to_work, redraw, tell
+from .capture_windows import place_to_work, playing, redraw, tell
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _TICK_S = 0.05
@@ -159,7 +160,7 @@ class Session:
         scene = self.scene
         if scene is None or not self._live.fits_the_picture(scene) or not scene.rotocap.follow:
             return
-        if any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows):
+        if playing():
             return
         now = scene.frame_current
         if self._frame is None:
@@ -184,8 +185,8 @@ class Session:
         """One line for the status bar."""
         state = self.job.state
         parts = [state.text(), state.speed()] if not self.waiting else [self.waiting]
-        if self.job.holds_the_window:
-            parts.append(escape_hint())
+        if self.job.holds_the_window and not playing():
+            parts.append("Esc: stop and keep")
         return f"Rotocap   {'   '.join(part for part in parts if part)}"
 
     def _not_now(self) -> str:
@@ -308,10 +309,18 @@ def _drive() -> float | None:
             "What was read is kept: press Go On"
         )
         session.abandon()
-        return None
+        pause = None
     if pause is None and running():
         return _TICK_S
+    if pause is None:
+        _say_how_it_ended(session)
     return pause
+
+
+def _say_how_it_ended(session: Session) -> None:
+    """In the status bar; it stands in the panel as well."""
+    with contextlib.suppress(RuntimeError), bpy.context.temp_override(**place_to_work(session.scene)):
+        bpy.ops.rotocap.tell_capture("INVOKE_DEFAULT")
 
 
 @persistent

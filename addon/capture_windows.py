@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Blender's windows as a running capture uses them: where it works, what it says in them, who hears Esc."""
+"""Blender's windows as a running capture uses them: where it works, what it says, whether they play."""
 
 from __future__ import annotations
 
 import bpy
-
-# The operators that stop a capture at Esc: each hears the window that it was started in.
-_LISTENING = ("ROTOCAP_OT_capture", "ROTOCAP_OT_queue_run")
 
 
 def place_to_work(scene: bpy.types.Scene | None) -> dict[str, object]:
@@ -35,10 +32,6 @@ def redraw() -> None:
                 area.tag_redraw()
 
 
-def escape_hint() -> str:
-    """What Esc does, for the status bar; empty if nobody hears it: that window was closed."""
-    windows = bpy.context.window_manager.windows
-    if not any(op.bl_idname in _LISTENING for window in windows for op in window.modal_operators):
-        return ""
-    where = " in the window of the Capture button" if len(windows) > 1 else ""
-    return f"Esc{where}: stop and keep"
+def playing() -> bool:
+    """Whether an animation is played; then Esc is the player's."""
+    return any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)

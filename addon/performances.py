@@ -209,6 +209,26 @@ def show_or_hide(entry: RotocapPerformance, context: bpy.types.Context) -> None:
             thing.hide_set(not entry.visible, view_layer=layer)
 
 
+def has_several_takes(scene: bpy.types.Scene) -> bool:
+    return len({entry.take for entry in scene.rotocap.performances}) > 1
+
+
+def is_alone(scene: bpy.types.Scene, take: str) -> bool:
+    """Whether everybody of a take is shown, and nobody else."""
+    return all(entry.visible == (entry.take == take) for entry in scene.rotocap.performances)
+
+
+def show_takes(scene: bpy.types.Scene, *, only: str = "") -> bpy.types.Object | None:
+    """Show everybody, or everybody of one take, whose camera becomes the scene's. Returns that camera."""
+    for entry in scene.rotocap.performances:
+        if entry.visible != (wanted := only in ("", entry.take)):
+            entry.visible = wanted
+    camera = next((thing for thing in scene.objects if only and thing.get(CAMERA_TAKE) == only), None)
+    if camera is not None:
+        scene.camera = camera
+    return camera
+
+
 def coloured(entry: RotocapPerformance) -> None:
     """Give the body that was made for a performance its colour."""
     if _filling or not is_ours(entry):

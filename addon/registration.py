@@ -21,6 +21,7 @@ from ..operators.capture import (
     ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
 )
+from ..operators.capture_told import ROTOCAP_OT_escape_capture, ROTOCAP_OT_tell_capture
 from ..operators.correct_again import ROTOCAP_OT_capture_again, ROTOCAP_OT_take_from_person
 from ..operators.correct_clean import (
     ROTOCAP_OT_add_step,
@@ -69,6 +70,7 @@ from ..operators.models_file import ROTOCAP_OT_install_model_file
 from ..operators.performance_delete import ROTOCAP_OT_performance_delete
 from ..operators.performance_duplicate import ROTOCAP_OT_performance_duplicate
 from ..operators.performance_merge import ROTOCAP_OT_performance_merge
+from ..operators.performance_solo import ROTOCAP_OT_performance_solo
 from ..operators.performance_split import ROTOCAP_OT_performance_split
 from ..operators.pick_person import ROTOCAP_OT_pick_person
 from ..operators.queue import (
@@ -111,6 +113,7 @@ from ..panels.see import ROTOCAP_PT_see
 from ..panels.sidebar import ROTOCAP_PT_apply
 from ..panels.video import ROTOCAP_PT_video
 from . import (
+    capture_keys,
     capture_queue,
     capture_session,
     correct_task,
@@ -157,6 +160,8 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_capture,
     ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
+    ROTOCAP_OT_escape_capture,
+    ROTOCAP_OT_tell_capture,
     ROTOCAP_OT_pick_person,
     ROTOCAP_OT_queue_add,
     ROTOCAP_OT_queue_add_current,
@@ -176,6 +181,7 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_performance_duplicate,
     ROTOCAP_OT_performance_merge,
     ROTOCAP_OT_performance_split,
+    ROTOCAP_OT_performance_solo,
     ROTOCAP_OT_side_by_side,
     ROTOCAP_OT_toggle_layer,
     ROTOCAP_OT_toggle_edits,
@@ -242,6 +248,7 @@ def register() -> None:
     video_menus.enable()
     capture_session.enable()
     capture_queue.enable()
+    capture_keys.enable()
     overlay.enable()
     performance_edits.enable()
     correct_watch.enable()
@@ -252,6 +259,7 @@ def unregister() -> None:
     correct_task.stop()
     performance_edits.disable()
     overlay.disable()
+    capture_keys.disable()
     capture_queue.disable()
     capture_session.disable()
     video_menus.disable()

@@ -53,14 +53,15 @@ class RotocapSee(bpy.types.PropertyGroup):
         items=(
             ("none", "Off", "No ghost"),
             ("place", "In Place", "Where it was captured, over the body"),
-            ("beside", "Beside", "Next to the body"),
+            ("beside", "Beside", "Next to the body, to its left as the camera sees it"),
         ),
         default="none",
         update=_redraw,
     )
     ghost_distance: bpy.props.FloatProperty(
         name="Distance",
-        description="How far beside the body the ghost stands, along X",
+        description="How far beside the body the ghost stands, to the left as the camera sees it. Less than "
+        "nothing: to the right, where the sidebar lies",
         default=1.0,
         unit="LENGTH",
         update=_redraw,

@@ -8,10 +8,10 @@ import bpy
 from ..addon import capture_queue, capture_session
 from ..addon.capture_request import request
 from ..inference.errors import RotocapError
-from .capture_watch import WatchesCapture
+from .capture_told import tell
 
 
-class ROTOCAP_OT_capture(WatchesCapture, bpy.types.Operator):
+class ROTOCAP_OT_capture(bpy.types.Operator):
     """Turn the video into motion, or go on where a capture stopped. Esc stops and keeps what was read"""
 
     bl_idname = "rotocap.capture"
@@ -44,8 +44,8 @@ class ROTOCAP_OT_capture(WatchesCapture, bpy.types.Operator):
             self.report({"INFO"}, text)
         if bpy.app.background:
             session.run()
-            return self.say(session)
-        return self.watch(context)
+            return tell(self, session)
+        return {"FINISHED"}
 
 
 class ROTOCAP_OT_put_in_capture(bpy.types.Operator):

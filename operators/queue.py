@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..addon import capture_queue, capture_session
-from .capture_watch import WatchesCapture
+from .capture_told import tell_queue
 
 
 class ROTOCAP_OT_queue_add(bpy.types.Operator):
@@ -124,7 +124,7 @@ class ROTOCAP_OT_queue_use(_OnQueued, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ROTOCAP_OT_queue_run(WatchesCapture, bpy.types.Operator):
+class ROTOCAP_OT_queue_run(bpy.types.Operator):
     """Capture every video of the queue that is not done. Esc stops and keeps what was read"""
 
     bl_idname = "rotocap.queue_run"
@@ -142,19 +142,6 @@ class ROTOCAP_OT_queue_run(WatchesCapture, bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        session = capture_queue.run(context)
-        if session is None:
-            return self.say_all(context)
-        return self.watch(context)
-
-    def say(self, session: capture_session.Session) -> set[str]:
-        return self.say_all(bpy.context)
-
-    def say_all(self, context: bpy.types.Context) -> set[str]:
-        entries = context.scene.rotocap.queue
-        done = sum(entry.status == "done" for entry in entries)
-        failed = [entry for entry in entries if entry.status == "failed"]
-        for entry in failed:
-            self.report({"WARNING"}, f"{entry.name}: {entry.message}")
-        self.report({"INFO"}, f"{done} of {len(entries)} videos captured")
-        return {"FINISHED"} if done else {"CANCELLED"}
+        if capture_queue.run(context) is None:  # in background mode, and if none could be started
+            return tell_queue(self, context.scene)
+        return {"FINISHED"}

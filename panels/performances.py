@@ -52,6 +52,10 @@ class ROTOCAP_PT_performances(SidebarPanel, bpy.types.Panel):
         row = column.row(align=True)
         row.operator("rotocap.performance_duplicate", text="Duplicate", icon="DUPLICATE")
         row.operator("rotocap.performance_delete", text="Delete", icon="TRASH")
+        if performances.has_several_takes(context.scene):
+            alone = performances.is_alone(context.scene, entry.take)
+            text, icon = ("Show Everybody", "SOLO_ON") if alone else ("Only This Video", "SOLO_OFF")
+            column.operator("rotocap.performance_solo", text=text, icon=icon)
         if performances.rig_of(entry) is None:
             paragraph(layout.column(align=True), "Its armature is gone: apply the take again.", "ERROR")
         problem = captured.problem(entry)

@@ -36,7 +36,7 @@ if ! command -v debootstrap >/dev/null; then
     apt-get install -y --no-install-recommends debootstrap >/dev/null ||
         no_window "debootstrap is missing and cannot be installed"
 fi
-if [ ! -f "$chroot/.ready" ]; then
+if [ ! -f "$chroot/.ready" ] || [ ! -d "$chroot/usr/lib/python3/dist-packages/Xlib" ]; then
     say "making a Debian $suite with Blender in $chroot (about 2 GB, a few minutes)"
     rm -rf "$chroot"
     mkdir -p "$chroot"
@@ -44,7 +44,8 @@ if [ ! -f "$chroot/.ready" ]; then
         { tail -n 5 "$chroot.log" >&2; no_window "Debian could not be fetched"; }
     DEBIAN_FRONTEND=noninteractive chroot "$chroot" apt-get install -y --no-install-recommends \
         blender xvfb xdotool imagemagick x11-utils libgl1-mesa-dri libegl1 libgl1 xauth python3-numpy \
-        python3-requests python3-zstandard python3-cattr fonts-dejavu-core procps >>"$chroot.log" 2>&1 ||
+        python3-requests python3-zstandard python3-cattr python3-xlib fonts-dejavu-core procps \
+        >>"$chroot.log" 2>&1 ||
         { tail -n 5 "$chroot.log" >&2; no_window "Debian's Blender could not be fetched"; }
     touch "$chroot/.ready"
 fi
@@ -70,12 +71,22 @@ rm -f /tmp/.X97-lock /tmp/.X11-unix/X97 # of a server that was killed: its numbe
 Xvfb :97 -screen 0 1280x1000x24 -nolisten tcp >/test/out/xvfb.log 2>&1 &
 server=$!
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e /tmp/.X11-unix/X97 ] && break; sleep 0.5; done
-timeout 2700 blender --window-geometry 0 0 1280 1000 --no-window-focus --enable-event-simulate \
-    --python-use-system-env --python-exit-code 3 --python "/test/$1" -- "${@:2}" >/test/out/blender.log 2>&1
-status=$?
-# Blender was closed in the middle of a capture: its process writes what it has, and goes.
-for _ in $(seq 30); do pgrep -f inference/worker.py >/dev/null || break; sleep 1; done
-pgrep -f inference/worker.py >/test/out/orphans.txt && status=4
+script=/test/$1
+stories=("${@:2}")
+while :; do # a Blender for each act of a story that ends it, see drive.py
+    rm -f /test/out/next.txt
+    timeout 2700 blender --window-geometry 0 0 1280 1000 --no-window-focus --enable-event-simulate \
+        --python-use-system-env --python-exit-code 3 --python "$script" -- "${stories[@]}" \
+        >>/test/out/blender.log 2>&1
+    status=$?
+    # Blender was closed or killed in the middle of a capture: its process writes what it has, and goes.
+    for _ in $(seq 30); do pgrep -f inference/worker.py >/dev/null || break; sleep 1; done
+    pgrep -fa inference/worker.py >/test/out/orphans.txt && { status=4; break; }
+    [ -s /test/out/next.txt ] || break
+    read -r ends left </test/out/next.txt
+    [ "$status" = "$ends" ] || { echo "Blender ended with $status, not with $ends" >>/test/out/failed.txt; break; }
+    read -ra stories <<<"$left"
+done
 kill "$server"
 wait "$server" 2>/dev/null
 exit "$status"
@@ -86,13 +97,17 @@ status=0
 unshare --mount --pid --fork sh -c '
     mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount --rbind /sys "$1/sys" &&
     root=$1; shift; exec chroot "$root" bash /test/run.sh "$@"' sh "$chroot" "$script" "$@" || status=$?
-cp "$chroot"/test/out/* "$out"/
-cat "$out/result.txt" "$out/failed.txt" 2>/dev/null || tail -n 30 "$out/blender.log"
+cp -r "$chroot"/test/out/* "$out"/
+cat "$out/result.txt" 2>/dev/null || tail -n 30 "$out/blender.log"
+[ ! -s "$out/failed.txt" ] || say "failed: $(tr '\n' ' ' <"$out/failed.txt")"
 [ -s "$out/orphans.txt" ] && say "a capture's process outlived Blender"
 [ -f "$out/bench_gui.json" ] && mv "$out/bench_gui.json" "$root/build/bench_gui.json"
 if grep -n -e Traceback -e 'property not found' "$out/blender.log" >&2; then
     say "build/gui/blender.log has errors"
     exit 1
 fi
-[ -f "$out/result.txt" ] && [ "$status" = 0 ] || { say "the window test failed ($status); see build/gui/"; exit 1; }
+if [ ! -f "$out/result.txt" ] || [ -s "$out/failed.txt" ] || [ "$status" != 0 ]; then
+    say "the window test failed ($status); see build/gui/"
+    exit 1
+fi
 say "the window test passed; pictures are in build/gui/"

@@ -136,7 +136,7 @@ def _ghost(
     places = np.ones((data.places.shape[1], 4))
     places[:, :3] = data.places[row]
     if see.ghost == "beside":
-        places[:, 0] += see.ghost_distance
+        places[:, 0] -= see.ghost_distance  # to the right lies the sidebar
     if entry.armature is not None and entry.collection is not None:
         places = places @ np.array(entry.armature.matrix_world).T
     clip = places @ np.array(region_3d.perspective_matrix).T

@@ -26,7 +26,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from installed import PACKAGE, VIDEO, install, module
-from window import HERE, OUT, PATIENCE, Steps, in_viewport, picture, press, report, say, show_tab, wait_for
+from window import HERE, OUT, PATIENCE, Steps, in_viewport, picture, press, say, show_tab, wait_for
 
 FRAMES = 10_000
 measured: dict[str, float] = {}
@@ -272,7 +272,6 @@ def drive() -> float | None:
         (OUT / "bench_gui.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         for name, value in told.items():
             say(f"{name}: {value}")
-        (OUT / "result.txt").write_text("\n".join(report) + "\n", encoding="utf-8")
     except BaseException:
         traceback.print_exc()
         print(measured)

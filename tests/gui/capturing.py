@@ -41,7 +41,7 @@ def story() -> Steps:
     with bpy.context.temp_override(**in_viewport()):
         assert bpy.ops.rotocap.import_video("EXEC_DEFAULT", True, filepath=str(VIDEO)) == {"FINISHED"}
     yield 0.5
-    picture("02_imported.png")
+    picture("02_imported.png", page="quick-start-1")
     before = {ob.name for ob in bpy.context.scene.objects}
 
     yield from started()
@@ -51,7 +51,7 @@ def story() -> Steps:
     yield from wait_for(lambda: job.first_pose_s is not None, "a pose while the capture runs", seconds=30)
     say(f"first pose {job.first_pose_s:.1f} s after Capture")
     yield 0.3
-    picture("03_progress_live.png")
+    picture("03_progress_live.png", page="quick-start-2")
 
     asked = time.monotonic()
     yield from press("ESC")
@@ -103,7 +103,7 @@ def story() -> Steps:
     for frame in (1, 45, 75):
         scene.frame_set(frame)
         yield 0.7
-        picture(f"06_body_{frame:03d}.png")
+        picture(f"06_body_{frame:03d}.png", page="quick-start-3" if frame == 75 else "")
 
     full = people()
     yield from press("Z", ctrl=True)

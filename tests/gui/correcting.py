@@ -98,7 +98,7 @@ def story() -> Steps:
     at, far = degrees(raw, corrected)
     assert abs(at - 40.0) < 2.0 and far < 0.1, (at, far)
     say(f"corrected by a pose: {at:.1f} degrees at the frame, {far:.2f} far from it")
-    picture("12_corrected.png")
+    picture("12_corrected.png", page="quick-start-4")
 
     yield from click("bpy.ops.rotocap.toggle_edits", across=0.07)
     yield 0.3

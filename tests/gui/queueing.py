@@ -9,7 +9,7 @@ import bpy
 from capturing import over, people, read
 from installed import VIDEO, module, session
 from scene_digest import difference, digest
-from window import HERE, Steps, click, in_viewport, picture, press, say, show_tab, wait_for
+from window import HERE, Steps, click, find, in_viewport, picture, press, say, show_tab, sidebar, wait_for
 
 CLIPS = (HERE / "Erster Clip.mp4", HERE / "Zweiter Clip.mp4")
 PART = (10, 34)  # of the first one, counted from 1
@@ -58,7 +58,9 @@ def story() -> Steps:
     assert captured[0][1:] == PART, captured
     say(f"queue: {first.job.outcome.message} The second begins by itself")
     yield from wait_for(lambda: read(8), "the second is read", seconds=60)
-    picture("52_second_runs.png")
+    last: list[tuple[int, int]] = []
+    yield from find("bpy.ops.rotocap.queue_run", last)
+    picture("52_second_runs.png", page="queue", box=sidebar(down_to=last[0][1] - 20))
     job = session().job
     yield from press("ESC")
     yield from wait_for(lambda: not job.holds_the_window, "the window is free after Esc", seconds=20)

@@ -50,7 +50,7 @@ def story() -> Steps:
     assert len(viewports()) == 2
     kinds = {area.spaces.active.region_3d.view_perspective for area in viewports()}
     assert kinds == {"CAMERA", "PERSP"}, kinds
-    picture("64_side_by_side.png")
+    picture("64_side_by_side.png", page="performances")
 
     rig = armatures()[0]
     assert rig.data.animation_data is not None, "doubt has curves, on the armature's data"

@@ -14,7 +14,6 @@ HERE = Path(__file__).parent
 OUT = HERE / "out"
 
 Steps = Iterator[float]  # each yields how many seconds Blender gets for itself before the next
-report: list[str] = []
 
 # What this loop takes on a processor that nobody else uses. Waits are longer where it takes longer.
 _NOMINAL_S = 0.12
@@ -32,12 +31,27 @@ PATIENCE = _patience()
 
 
 def say(text: str) -> None:
-    report.append(text)
+    """At once in the file: a story may end Blender."""
+    with (OUT / "result.txt").open("a", encoding="utf-8") as file:
+        file.write(f"{text}\n")
     print(text, flush=True)
 
 
-def picture(name: str) -> None:
+Box = tuple[int, int, int, int]  # left, bottom, right, top in Blender's pixels of the window
+
+
+def picture(name: str, *, page: str = "", box: Box | None = None) -> None:
+    """The screen; and what a page of docs/ shows of it, by its name, see `make docs-images`."""
     subprocess.run(["import", "-window", "root", str(OUT / name)], check=True)
+    if not page:
+        return
+    window, area, _ = viewport()
+    # Without another box all that the animator works with: above the viewport the menus, below it the time.
+    left, bottom, right, top = box or (0, 0, area.x + area.width, window.height)
+    (OUT / "docs").mkdir(exist_ok=True)
+    part = f"{right - left}x{top - bottom}+{left}+{window.height - top}"
+    command = ["convert", str(OUT / name), "-crop", part, "+repage", "-resize", "900x>", "-strip"]
+    subprocess.run([*command, "-quality", "88", str(OUT / "docs" / f"{page}.jpg")], check=True)
 
 
 def viewport() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
@@ -54,13 +68,23 @@ def in_viewport() -> dict[str, object]:
     return {"window": window, "screen": window.screen, "area": area, "region": region}
 
 
+def sidebar(*, down_to: int) -> Box:
+    """Its panels down to a height of the window, without the tabs' names."""
+    _, _, region = viewport()
+    tabs = 26
+    return region.x, down_to, region.x + region.width - tabs, region.y + region.height
+
+
 def show_tab() -> Steps:
     """Open the sidebar at our tab."""
     _, area, _ = viewport()
     area.spaces.active.show_region_ui = True
-    yield 0.5
-    viewport()[2].active_panel_category = "Rotocap"
-    yield 0.5
+    for _ in range(20):  # a slow window takes its time until the sidebar has tabs
+        yield 0.5
+        if viewport()[2].active_panel_category == "Rotocap":
+            break
+        viewport()[2].active_panel_category = "Rotocap"
+        viewport()[1].tag_redraw()
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> Steps:

@@ -210,38 +210,17 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-@pytest.mark.parametrize("escape", [False, True])
-def test_the_operator_watches_until_the_capture_is_over_and_has_esc_meanwhile(
-    scene, module, clip, monkeypatch, escape
-) -> None:
-    """`modal` itself, called as Blender's timer and keyboard would: background mode never does."""
-    capture, sessions = module("operators.capture").ROTOCAP_OT_capture, module("addon.capture_session")
+def test_esc_is_the_captures_only_while_it_reads(scene, module, clip) -> None:
+    """The operator that the key calls: the key itself is pressed in tests/gui."""
+    sessions, escape = module("addon.capture_session"), bpy.ops.rotocap.escape_capture
     bpy.ops.rotocap.import_video(filepath=str(clip))
     scene.rotocap.use_range, scene.rotocap.last = True, 12
-    results = []
-
-    class Event:
-        def __init__(self, kind: str, value: str = "NOTHING") -> None:
-            self.type, self.value = kind, value
-
-    def execute(self, context):
-        session = sessions.start(module("addon.capture_request").request(context), scene)
-        while not results or results[-1] == {"PASS_THROUGH"}:
-            session.tick()
-            if escape and session.job.state.done >= 3:
-                assert self.modal(context, Event("ESC", "PRESS")) == {"RUNNING_MODAL"}
-                assert session.job.state.cancelling
-            results.append(self.modal(context, Event("TIMER")))
-            time.sleep(0.02)
-        assert self.modal(context, Event("ESC", "PRESS")) != {"RUNNING_MODAL"}  # the animator's again
-        while not session.over:
-            session.tick()
-            time.sleep(0.02)
-        return results[-1]
-
-    monkeypatch.setattr(capture, "execute", execute)
-    bpy.ops.rotocap.capture()
-    assert results[-1] == {"FINISHED"}
-    assert len(results) > 3
-    assert sessions.current().job.outcome.status == ("partial" if escape else "done")
+    assert not escape.poll(), "nothing runs"
+    session = sessions.start(module("addon.capture_request").request(bpy.context), scene)
+    wait_for(lambda: session.tick() is not None and session.job.state.done >= 3, seconds=60)
+    assert escape.poll() and "Esc" in session.status()
+    assert escape() == {"FINISHED"} and session.job.state.cancelling
+    assert not escape.poll() and "Esc" not in session.status(), "the key is the animator's again"
+    wait_for(lambda: session.over or session.tick() is None, seconds=60)
+    assert session.job.outcome.status == "partial", session.job.outcome
     assert [ob for ob in scene.objects if ob.type == "ARMATURE"]

@@ -409,3 +409,32 @@ def test_saved_and_opened_again(scene, two, tmp_path) -> None:
     assert [(e.name, e.person, e.armature.name) for e in entries()] == [
         ("Ada", 1, "Ada"), ("Person 2", 2, "Person 2"),
     ]  # fmt: skip
+
+
+def test_of_two_videos_one_is_looked_at_and_then_both_again(scene, two, tmp_path) -> None:
+    assert not bpy.ops.rotocap.performance_solo.poll(), "there is one video only"
+    first_camera = scene.camera
+    other = shutil.copytree(two, tmp_path / "Zweiter.take")
+    scene.rotocap.take = str(other)
+    assert bpy.ops.rotocap.apply_new_armature() == {"FINISHED"}
+    assert scene.camera == first_camera, "who looks at the first video goes on looking at it"
+    push("two videos")
+    scene.rotocap.performance_index = 3
+    assert bpy.ops.rotocap.performance_solo() == {"FINISHED"}
+    assert [entry.visible for entry in entries()] == [False, False, True, True]
+    assert scene.camera != first_camera and scene.camera["rotocap_take"] == str(other)
+    assert not entries()[0].armature.visible_get() and entries()[2].armature.visible_get()
+    push("only the second")
+    scene.rotocap.performance_index = 0  # another video at once
+    assert bpy.ops.rotocap.performance_solo() == {"FINISHED"}
+    assert [entry.visible for entry in entries()] == [True, True, False, False]
+    assert scene.camera == first_camera
+    assert bpy.ops.rotocap.performance_solo() == {"FINISHED"}
+    assert all(entry.visible for entry in entries())
+    assert scene.camera == first_camera, "the video that was looked at last"
+    push("everybody")
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    scene = bpy.context.scene
+    assert all(entry.visible for entry in scene.rotocap.performances)
+    assert scene.camera.get("rotocap_take") == str(two)
