@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Esc stops a capture in whichever window the animator is.
 
-A key of Blender's whole screen, in the add-on's own key map: every tool, menu, text field and editor under
-the mouse has Esc before it. The player has it in that same map, and hands it on: so ours is refused while it
-plays. A modal operator that waits for Esc would hear one window only, and as
-long as one runs, Blender writes no automatic saves.
+A key of Blender's whole screen, in the add-on's own key map: every tool, menu, text field and editor
+under the mouse has Esc before it. The player has it in that same map and hands it on, so ours is
+refused while it plays. A modal operator that waits for Esc would hear one window only, and as long as
+one runs, Blender writes no automatic saves.
 """
 
 from __future__ import annotations

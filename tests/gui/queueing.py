@@ -86,6 +86,16 @@ def story() -> Steps:
     say("undo takes both results away and leaves the scene exactly as it was; redo brings them back")
     picture("54_undone_and_redone.png")
 
+    entries = bpy.context.scene.rotocap.performances
+    yield from click("bpy.ops.rotocap.performance_solo")
+    shown = {entry.take for entry in entries if entry.visible}
+    assert len(shown) == 1 and bpy.context.scene.camera["rotocap_take"] in shown, shown
+    yield 0.5
+    picture("55_only_this_video.png")
+    yield from click("bpy.ops.rotocap.performance_solo")
+    assert all(entry.visible for entry in entries)
+    say("of two videos one is shown alone, and both again")
+
 
 def _without_queue(told: dict[str, str]) -> dict[str, str]:
     """A digest without what the queue says of itself: that is the world's, which no undo takes back."""
