@@ -125,7 +125,8 @@ def _material(name: str, colour: tuple[float, float, float]) -> bpy.types.Materi
     material = bpy.data.materials.new(name)
     colour = linear(colour)
     material.diffuse_color = (*colour, 1.0)
-    material.use_nodes = True
+    if material.node_tree is None:  # newer versions give every material one, and the property is to go
+        material.use_nodes = True
     shader = material.node_tree.nodes.get("Principled BSDF")
     if shader is not None:
         shader.inputs["Base Color"].default_value = (*colour, 1.0)
