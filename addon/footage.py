@@ -103,7 +103,7 @@ def find(scene: bpy.types.Scene, path: Path) -> list[str]:
         shown.filepath = str(path)
     for other in bpy.data.scenes:
         if video_path(other) == old:
-            other.rotocap.video = str(path)
+            _moved(other.rotocap, path)
         for entry in other.rotocap.queue:
             if Path(bpy.path.abspath(entry.video)) == old:
                 entry.video = str(path)
@@ -117,6 +117,13 @@ def find(scene: bpy.types.Scene, path: Path) -> list[str]:
     if takes:
         out.append(f"{len(takes)} take{'s' if len(takes) > 1 else ''} of it too")
     return out
+
+
+def _moved(settings: bpy.types.PropertyGroup, path: Path) -> None:
+    """The same video elsewhere: what was chosen for it still holds."""
+    pick, part, camera = settings.pick_frame, settings.use_range, settings.footage.camera
+    settings.video = str(path)
+    settings.pick_frame, settings.use_range, settings.footage.camera = pick, part, camera
 
 
 def _takes_of(video: Path) -> Iterator[Take]:

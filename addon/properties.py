@@ -12,6 +12,11 @@ from .retarget_properties import RotocapRetargetSettings
 from .see_properties import RotocapSee
 
 
+def _other_video(settings: bpy.types.PropertyGroup, _: bpy.types.Context) -> None:
+    """Who was picked, which part, and over which camera were said of the video that was there before."""
+    settings.pick_frame, settings.use_range, settings.footage.camera = 0, False, None
+
+
 class RotocapSettings(bpy.types.PropertyGroup):
     retarget: bpy.props.PointerProperty(
         type=RotocapRetargetSettings,
@@ -34,6 +39,7 @@ class RotocapSettings(bpy.types.PropertyGroup):
         name="Video",
         description="The video to capture from",
         subtype="FILE_PATH",
+        update=_other_video,
     )
     footage: bpy.props.PointerProperty(
         type=RotocapFootage, name="Footage", description="The clip and the camera of the video"

@@ -103,7 +103,6 @@ def _use(scene: bpy.types.Scene, clip: bpy.types.MovieClip, path: Path, options:
     settings = scene.rotocap
     if settings.video != str(path):
         settings.video, settings.take = str(path), str(default_take(path))
-        settings.footage.camera = None
     settings.footage.clip = scene.active_clip = clip
     fresh = not bpy.data.actions
     rate = options.match_rate if options.match_rate is not None else fresh

@@ -117,7 +117,9 @@ class ROTOCAP_OT_queue_use(_OnQueued, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.rotocap
         entry = settings.queue[settings.queue_index]
-        settings.video, settings.take = entry.video, entry.take
+        if settings.video != entry.video:
+            settings.video = entry.video
+        settings.take = entry.take
         settings.use_range = entry.use_range
         if entry.use_range:
             settings.first, settings.last = entry.first, entry.last

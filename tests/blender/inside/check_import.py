@@ -95,6 +95,38 @@ def test_a_scene_with_animation_keeps_its_rate_and_length_unless_it_is_asked_to_
     assert scene.render.fps == 30
 
 
+def test_another_video_forgets_who_was_picked_and_which_part(scene, clip_file) -> None:
+    settings, second = scene.rotocap, clip_file.with_name("b.mp4")
+    shutil.copy(SAMPLE, second)
+
+    def choose() -> None:
+        settings.people = "picked"
+        assert bpy.ops.rotocap.pick_person(frame=4, place=(200.0, 150.0)) == {"FINISHED"}
+        settings.use_range, settings.last = True, 50
+
+    def chosen() -> tuple[int, bool]:
+        return settings.pick_frame, settings.use_range
+
+    def use_queued() -> None:
+        settings.queue.clear()
+        files = [{"name": second.name}]
+        bpy.ops.rotocap.queue_add(directory=str(second.parent), files=files)
+        bpy.ops.rotocap.queue_use()
+
+    def type_path() -> None:
+        settings.video = str(second)
+
+    for change in (lambda: bpy.ops.rotocap.import_video(filepath=str(second)), use_queued, type_path):
+        bpy.ops.rotocap.import_video(filepath=str(clip_file))
+        choose()
+        bpy.ops.rotocap.import_video(filepath=str(clip_file))
+        assert chosen() == (4, True), "the same video once more"
+        change()
+        assert settings.video == str(second) and chosen() == (0, False)
+        with pytest.raises(RuntimeError, match="Nobody is picked yet"):
+            bpy.ops.rotocap.capture()
+
+
 def test_several_files_go_into_the_queue_and_the_first_is_shown(scene, clip_file) -> None:
     second = clip_file.with_name("b.mp4")
     shutil.copy(SAMPLE, second)
@@ -297,6 +329,8 @@ def test_find_video_mends_scene_clip_queue_and_take(scene, clip_file, module, tm
         solve=take.SolveSettings(),
     ).save()  # fmt: skip
     scene.rotocap.take = str(tmp_path / "a.take")
+    settings, camera = scene.rotocap, scene.rotocap.footage.camera
+    settings.pick_frame, settings.use_range = 4, True
     moved = tmp_path / "elsewhere" / "renamed.mp4"
     moved.parent.mkdir()
     clip_file.rename(moved)
@@ -310,6 +344,8 @@ def test_find_video_mends_scene_clip_queue_and_take(scene, clip_file, module, tm
     assert bpy.path.abspath(scene.rotocap.footage.clip.filepath) == str(moved)
     assert tuple(scene.rotocap.footage.clip.size) == (540, 720)
     assert take.Take.open(tmp_path / "a.take").video_file() == moved
+    assert (settings.pick_frame, settings.use_range) == (4, True), "it is the same video"
+    assert camera is not None and settings.footage.camera == camera
 
 
 def test_a_blend_that_came_with_its_video_finds_it(scene, clip_file, tmp_path) -> None:
