@@ -11,6 +11,7 @@ from bpy.app.handlers import persistent
 from ..inference.errors import RotocapError
 from . import capture_session, jobs
 from .capture_request import request
+from .capture_windows import tell_for_a_while
 from .queue_properties import RotocapQueued
 
 _running_scene: int | None = None  # session_uid of the scene whose queue runs
@@ -102,8 +103,18 @@ def _ended(session: capture_session.Session) -> None:
     if entry is not None and outcome is not None:
         entry.status, entry.message = _told(session, outcome)
         _results[session.queued] = (entry.status, entry.message, entry.take)
-    if running() and not bpy.app.background:
-        _next(scene)
+    if bpy.app.background:
+        return
+    if not running() or _next(scene) is None:
+        tell_for_a_while(f"Rotocap   {summary(scene)}")
+
+
+def summary(scene: bpy.types.Scene) -> str:
+    """How many of a scene's queue are captured, in words."""
+    entries = scene.rotocap.queue
+    failed = sum(entry.status == "failed" for entry in entries)
+    text = f"{sum(entry.status == 'done' for entry in entries)} of {len(entries)} videos captured"
+    return f"{text}; {failed} failed, see the queue" if failed else text
 
 
 def _told(session: capture_session.Session, outcome: jobs.Outcome) -> tuple[str, str]:

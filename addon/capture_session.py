@@ -8,7 +8,6 @@ scene while a render runs, an edit is open or a transform is under way.
 
 from __future__ import annotations
 
-import contextlib
 import time
 import traceback
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from ..inference.take import Take
 from . import jobs, live_body
 from .apply_again import apply_captured
 from .apply_take import read_people, show
-from .capture_windows import place_to_work, playing, redraw, tell
+from .capture_windows import place_to_work, playing, redraw, tell, tell_for_a_while
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _TICK_S = 0.05
@@ -214,6 +213,8 @@ class Session:
         if outcome.take is not None:
             self._put_in()
         self.over = True
+        if not self.queued:  # what a queue came to is said by the queue
+            tell_for_a_while(f"Rotocap   {self.failed or outcome.message}")
         self._ended(self)
 
     def _put_in(self) -> None:
@@ -309,18 +310,11 @@ def _drive() -> float | None:
             "What was read is kept: press Go On"
         )
         session.abandon()
-        pause = None
+        tell_for_a_while(f"Rotocap   {session.failed}")
+        return None
     if pause is None and running():
         return _TICK_S
-    if pause is None:
-        _say_how_it_ended(session)
     return pause
-
-
-def _say_how_it_ended(session: Session) -> None:
-    """In the status bar; it stands in the panel as well."""
-    with contextlib.suppress(RuntimeError), bpy.context.temp_override(**place_to_work(session.scene)):
-        bpy.ops.rotocap.tell_capture("INVOKE_DEFAULT")
 
 
 @persistent

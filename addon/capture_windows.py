@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import bpy
 
+_WHILE_S = 10.0
+
+_told: str | None = None  # what stands in the status bar, of ours
+
 
 def place_to_work(scene: bpy.types.Scene | None) -> dict[str, object]:
     """A window, area and region for an operator that is called from a timer: one that shows the scene."""
@@ -20,8 +24,25 @@ def place_to_work(scene: bpy.types.Scene | None) -> dict[str, object]:
 
 def tell(text: str | None) -> None:
     """A line in the status bar of every window; None gives it back to Blender."""
+    global _told
+    _told = text
     for window in bpy.context.window_manager.windows:
         window.workspace.status_text_set(text)
+
+
+def tell_for_a_while(text: str) -> None:
+    """A line in the status bar, for as long as Blender shows a report or until another one comes.
+
+    What an operator reports is shown only if it was called by a key or a button, and no timer is one.
+    """
+    tell(text)
+
+    def end() -> None:
+        if _told is text:
+            tell(None)
+
+    if not bpy.app.background:
+        bpy.app.timers.register(end, first_interval=_WHILE_S, persistent=True)
 
 
 def redraw() -> None:

@@ -21,7 +21,7 @@ from ..operators.capture import (
     ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
 )
-from ..operators.capture_told import ROTOCAP_OT_escape_capture, ROTOCAP_OT_tell_capture
+from ..operators.capture_told import ROTOCAP_OT_escape_capture
 from ..operators.correct_again import ROTOCAP_OT_capture_again, ROTOCAP_OT_take_from_person
 from ..operators.correct_clean import (
     ROTOCAP_OT_add_step,
@@ -161,7 +161,6 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_put_in_capture,
     ROTOCAP_OT_stop_capture,
     ROTOCAP_OT_escape_capture,
-    ROTOCAP_OT_tell_capture,
     ROTOCAP_OT_pick_person,
     ROTOCAP_OT_queue_add,
     ROTOCAP_OT_queue_add_current,

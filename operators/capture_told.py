@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of a capture, said in the status bar: when Esc stops it, and when it is over."""
+"""Esc stops a capture; and what operators that have waited for one say of how it ended."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..addon import capture_queue, capture_session
-from ..addon.capture_windows import playing
-
-_AT_ONCE_S = 0.01
+from ..addon import capture_keys, capture_queue, capture_session
 
 
 class ROTOCAP_OT_escape_capture(bpy.types.Operator):
@@ -20,8 +17,7 @@ class ROTOCAP_OT_escape_capture(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        # Esc first ends what plays, which is what it does without us.
-        return capture_session.holds_the_window() and not playing()
+        return capture_session.holds_the_window() and capture_keys.is_free()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         session = capture_session.current()
@@ -31,53 +27,20 @@ class ROTOCAP_OT_escape_capture(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class ROTOCAP_OT_tell_capture(bpy.types.Operator):
-    """Say how the capture, or the queue, ended"""
-
-    bl_idname = "rotocap.tell_capture"
-    bl_label = "Capture"
-    bl_options = {"INTERNAL"}
-
-    _timer: bpy.types.Timer | None = None
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        # Called from a timer: only what a modal operator reports is shown by Blender then.
-        manager = context.window_manager
-        self._timer = manager.event_timer_add(_AT_ONCE_S, window=context.window)
-        manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        self.cancel(context)
-        session = capture_session.current()
-        if session is None:  # another file was opened
-            return {"CANCELLED"}
-        if session.queued:
-            return tell_queue(self, session.scene or context.scene)
-        return tell(self, session)
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Also called by Blender: the window is closed, or another file is opened."""
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-
-
 def tell(operator: bpy.types.Operator, session: capture_session.Session) -> set[str]:
-    """Report how a capture ended, in one line and the warnings. Returns what the operator comes to."""
+    """Report how a capture ended that was waited for: without a window. Returns what the operator comes to.
+
+    In a window an error would come as a popup, minutes after the press, over whatever the animator does
+    by then: it stands in the panel and the status bar there, see `capture_session`.
+    """
     outcome = session.job.outcome
-    # An error would come as a popup under the mouse, minutes after the press, over whatever the
-    # animator does by then. It stands in the panel; in the status bar it comes as a warning.
-    failure = {"ERROR"} if bpy.app.background else {"WARNING"}
     if session.failed:
-        operator.report(failure, session.failed)
+        operator.report({"ERROR"}, session.failed)
         return {"CANCELLED"}
     if outcome is None:
         return {"CANCELLED"}
     if outcome.take is None:
-        operator.report(failure if outcome.status == "failed" else {"WARNING"}, outcome.message)
+        operator.report({"ERROR"} if outcome.status == "failed" else {"WARNING"}, outcome.message)
         return {"CANCELLED"}
     for warning in dict.fromkeys([*outcome.warnings, *session.warnings]):
         operator.report({"WARNING"}, warning)
@@ -88,9 +51,8 @@ def tell(operator: bpy.types.Operator, session: capture_session.Session) -> set[
 def tell_queue(operator: bpy.types.Operator, scene: bpy.types.Scene) -> set[str]:
     """Report what the videos of a scene's queue came to. Returns what the operator comes to."""
     entries = scene.rotocap.queue
-    done = sum(entry.status == "done" for entry in entries)
     for entry in entries:
         if entry.status == "failed":
             operator.report({"WARNING"}, f"{entry.name}: {entry.message}")
-    operator.report({"INFO"}, f"{done} of {len(entries)} videos captured")
-    return {"FINISHED"} if done else {"CANCELLED"}
+    operator.report({"INFO"}, capture_queue.summary(scene))
+    return {"FINISHED"} if any(entry.status == "done" for entry in entries) else {"CANCELLED"}

@@ -69,6 +69,8 @@ def _progress(layout: bpy.types.UILayout, session: capture_session.Session) -> N
 
 def _button(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     left = capture_request.unfinished(settings)
+    # Under the mouse Blender takes the next thing that is no button for the bar that was there: nothing is.
+    layout.separator(factor=0.0)
     row = layout.row()
     row.scale_y = 1.5
     row.operator("rotocap.capture", text="Capture" if left is None else "Go On", icon="REC")

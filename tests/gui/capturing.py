@@ -40,7 +40,7 @@ def people() -> list[tuple[str, int, int]]:
 def story() -> Steps:
     with bpy.context.temp_override(**in_viewport()):
         assert bpy.ops.rotocap.import_video("EXEC_DEFAULT", True, filepath=str(VIDEO)) == {"FINISHED"}
-    yield 0.5
+    yield 1.5  # panels slide into their places
     picture("02_imported.png", page="quick-start-1")
     before = {ob.name for ob in bpy.context.scene.objects}
 
