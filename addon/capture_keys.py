@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Esc stops a capture in whichever window the animator is.
+"""Esc stops a correction, or a capture, in whichever window the animator is.
 
 A key of Blender's whole screen, in the add-on's own key map: every tool, menu, text field and editor
 under the mouse has Esc before it. A modal operator that waits for Esc would hear one window only, and
@@ -39,7 +39,8 @@ def enable() -> None:
     if keys is None:
         return
     keymap = keys.keymaps.new(name="Screen", space_type="EMPTY", region_type="WINDOW")
-    _added.append((keymap, keymap.keymap_items.new("rotocap.escape_capture", "ESC", "PRESS")))
+    operators = ("rotocap.escape_correction", "rotocap.escape_capture")  # the shorter one ends first
+    _added.extend((keymap, keymap.keymap_items.new(operator, "ESC", "PRESS")) for operator in operators)
 
 
 def disable() -> None:

@@ -21,14 +21,13 @@ from ..inference.take import Take
 from . import jobs, live_body
 from .apply_again import apply_captured
 from .apply_take import read_people, show
-from .capture_windows import place_to_work, playing, redraw, tell, tell_for_a_while
+from .capture_windows import not_now, place_to_work, playing, redraw, rendering, tell, tell_for_a_while
 from .scene_from_take import FIRST_FRAME, scene_fps
 
 _TICK_S = 0.05
 _STEP_S = 0.003  # of a tick for a live body that is made anew
 _WAIT_S = 0.25  # between two looks whether the result may be put in
 _STATUS_S = 0.25  # between two changes of the status bar
-_BUSY = ("TRANSFORM_OT_", "POSE_OT_", "SCULPT_OT_", "PAINT_OT_", "VIEW3D_OT_fly", "VIEW3D_OT_walk")
 
 Ended = Callable[["Session"], None]
 
@@ -193,15 +192,7 @@ class Session:
         outcome = self.job.outcome
         if outcome is None or outcome.take is None:
             return ""
-        if rendering():
-            return "Ready: put in when the render is done"
-        for window in bpy.context.window_manager.windows:
-            active = window.view_layer.objects.active
-            if active is not None and active.mode not in ("OBJECT", "POSE"):
-                return f"Ready: put in when you leave {active.mode.replace('_', ' ').title()} Mode"
-            if any(op.bl_idname.startswith(_BUSY) for op in window.modal_operators):
-                return "Ready: put in when you are done"
-        return ""
+        return not_now()
 
     def _finish(self) -> None:
         """The one way out."""
@@ -290,10 +281,6 @@ def must_wait() -> str:
     if not running() or (_session.job.state.cancelling and not _session.job.state.reading):
         return ""
     return _session.waiting or ("Stopping" if _session.job.state.cancelling else "A capture is running")
-
-
-def rendering() -> bool:
-    return bpy.app.is_job_running("RENDER")
 
 
 def _drive() -> float | None:

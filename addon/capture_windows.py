@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 _WHILE_S = 10.0
+_BUSY = ("TRANSFORM_OT_", "POSE_OT_", "SCULPT_OT_", "PAINT_OT_", "VIEW3D_OT_fly", "VIEW3D_OT_walk")
 
 _told: str | None = None  # what stands in the status bar, of ours
 
@@ -56,3 +57,20 @@ def redraw() -> None:
 def playing() -> bool:
     """Whether an animation is played; then Esc is the player's."""
     return any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+
+
+def rendering() -> bool:
+    return bpy.app.is_job_running("RENDER")
+
+
+def not_now() -> str:
+    """Why a result must wait before it is put into the scene, in words; empty if it need not."""
+    if rendering():
+        return "Ready: put in when the render is done"
+    for window in bpy.context.window_manager.windows:
+        active = window.view_layer.objects.active
+        if active is not None and active.mode not in ("OBJECT", "POSE"):
+            return f"Ready: put in when you leave {active.mode.replace('_', ' ').title()} Mode"
+        if any(op.bl_idname.startswith(_BUSY) for op in window.modal_operators):
+            return "Ready: put in when you are done"
+    return ""

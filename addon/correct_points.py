@@ -13,7 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..inference import wholebody
-from ..inference.errors import SequenceError
+from ..inference.errors import RotocapError, SequenceError
+from ..inference.kinematics import forward_poses
+from ..inference.lift import points as lift_points
+from ..inference.lift import surface
+from ..inference.sequence import SmplxSequence
 from . import corrections
 from .correct_properties import RotocapCorrections
 from .performance_properties import RotocapPerformance
@@ -28,6 +32,7 @@ FITTED = tuple(
 )
 
 _SEEN = 0.3  # certainty from which on a landmark is where the point is drawn
+_NEAR = 0.05  # metres before the camera
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,10 @@ class Draggable:
     frame: int  # of the video
     keypoints: NDArray[np.int64]  # (P,)
     places: NDArray[np.float64]  # (P, 2) pixels of the video
+    seen: NDArray[np.bool_]  # (P,) in the picture; the others lie where the solved body has them
+
+
+NOBODY = Draggable(-1, np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0, bool))
 
 
 def draggable(scene: bpy.types.Scene, entry: RotocapPerformance) -> Draggable:
@@ -45,7 +54,36 @@ def draggable(scene: bpy.types.Scene, entry: RotocapPerformance) -> Draggable:
     row = corrections.video_frame(scene, sequence, scene.frame_current)
     found = np.asarray(sequence.keypoints[row, list(FITTED)], dtype=np.float64)
     seen = found[:, 2] >= _SEEN
-    return Draggable(int(sequence.frame[row]), np.array(FITTED)[seen], found[seen, :2])
+    # Those that the networks did not see are wrong most often: they can be dragged from where the body is.
+    places = np.where(seen[:, None], found[:, :2], _on_body(sequence, row))
+    known = np.isfinite(places).all(axis=-1)
+    return Draggable(int(sequence.frame[row]), np.array(FITTED)[known], places[known], seen[known])
+
+
+def at_playhead(context: bpy.types.Context) -> Draggable:
+    """What can be dragged now; NOBODY where the person is not in the frame, or cannot be read."""
+    try:
+        entry, _ = corrections.required(context)
+        return draggable(context.scene, entry)
+    except RotocapError:
+        return NOBODY
+
+
+def _on_body(sequence: SmplxSequence, row: int) -> NDArray[np.float64]:
+    """(P, 2) Where the picture shows the solved body's FITTED points in a row, pixels; NaN behind the camera.
+
+    As `inference.pins.body_points` has it.
+    """
+    one = slice(row, row + 1)
+    joints, world = forward_poses(sequence.poses[one], sequence.trans[one], sequence.rest_joints)
+    columns = [int(np.flatnonzero(keypoint == lift_points.KEYPOINTS)[0]) for keypoint in FITTED]
+    turned = np.einsum("pij,pj->pi", world[0, surface.CARRIERS[columns]], surface.OFFSETS[columns])
+    camera = np.asarray(sequence.world_from_camera, dtype=np.float64)
+    camera = camera if camera.ndim == 2 else camera[row]
+    seen = (joints[0, surface.ANCHORS[columns]] + turned - camera[:3, 3]) @ camera[:3, :3]
+    depth = seen[:, 2:]
+    pixels = (seen @ np.asarray(sequence.camera_K, dtype=np.float64).T)[:, :2] / np.maximum(depth, _NEAR)
+    return np.asarray(np.where(depth > _NEAR, pixels, np.nan))
 
 
 def nearest(points: Draggable, x: float, y: float, *, within: float) -> int | None:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A few frames solved or captured again in the child process, for an operator that waits for it.
-
-There is one at a time, and it may run beside a capture.
-"""
+"""A few frames solved or captured again in the child process: one task that ends in one file."""
 
 from __future__ import annotations
 
@@ -17,8 +14,6 @@ from .worker_process import WorkerProcess
 _BUDGET_S = 0.003  # of Blender's main thread for a tick
 _LOOK_S = 0.03
 _STAGES = {"landmarks": "Reading", "fit": "Fitting"}
-
-_current: CorrectTask | None = None
 
 
 class CorrectTask:
@@ -76,30 +71,4 @@ class CorrectTask:
 
     def close(self) -> None:
         """The child is gone after this."""
-        global _current
         self._child.close(patience_s=1.0)
-        if _current is self:
-            _current = None
-
-
-def start(options: Mapping[str, Any], *, out: Path) -> CorrectTask:
-    """Start a task. RotocapError while another one runs."""
-    global _current
-    if _current is not None:
-        raise RotocapError("Another correction is still being solved; wait for it, or press Esc to stop it")
-    try:
-        _current = CorrectTask(options, out=out)
-    except OSError as error:
-        raise RotocapError(f"The solving process could not be started ({error}); restart Blender") from error
-    return _current
-
-
-def current() -> CorrectTask | None:
-    """What runs now, for the panel."""
-    return _current
-
-
-def stop() -> None:
-    """End it: another file is opened, or the extension is disabled."""
-    if _current is not None:
-        _current.close()

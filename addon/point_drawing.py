@@ -8,13 +8,14 @@ import numpy as np
 
 from ..inference.errors import RigError
 from . import captured, overlay
-from .correct_points import Draggable, label
+from .correct_points import NOBODY, Draggable, at_playhead, label
 from .overlay import shapes
 from .overlay.picture import Box, Picture, beside, camera_of, free_room, picture_in
 from .performance_properties import RotocapPerformance
 
 _RING, _DOT = 6.0, 3.5  # pixels
 _FREE = (1.0, 1.0, 1.0, 0.9)
+_GUESSED = (1.0, 1.0, 1.0, 0.4)  # not seen by the networks
 _PICKED = (1.0, 0.6, 0.1, 1.0)
 _RIM = (0.0, 0.0, 0.0, 0.8)
 _GROUND = (0.0, 0.0, 0.0, 0.65)  # of the label
@@ -93,12 +94,18 @@ class PictureArea:
 class PointDrawing(PictureArea):
     """The points that can be dragged."""
 
-    def __init__(self, context: bpy.types.Context, entry: RotocapPerformance, points: Draggable) -> None:
+    def __init__(self, context: bpy.types.Context, entry: RotocapPerformance) -> None:
         """RigError if no viewport looks through the camera."""
-        self._points = points
+        self._points = NOBODY
         self.keypoint = -1  # what is held, or would be
         self.place = (0.0, 0.0)  # pixels of the video
         super().__init__(context, entry)
+
+    def points(self) -> Draggable:
+        """The points of the frame at the playhead; while one is held, those that it was taken from."""
+        if not self.held:
+            self._points = at_playhead(bpy.context)
+        return self._points
 
     def take(self, keypoint: int, place: tuple[float, float]) -> None:
         """Hold a point."""
@@ -118,10 +125,15 @@ class PointDrawing(PictureArea):
         if picture is None:
             return
         pixel = bpy.context.preferences.system.ui_scale
-        places = picture.to_region(self._points.places.astype(np.float32))
-        picked = self._points.keypoints == self.keypoint
-        colours = np.where(picked[:, None], _PICKED, _FREE).astype(np.float32)
+        points = self.points()
+        if not len(points.keypoints):
+            return
+        places = picture.to_region(points.places.astype(np.float32))
+        picked = points.keypoints == self.keypoint
+        colours = np.where(points.seen[:, None], _FREE, _GUESSED).astype(np.float32)
+        colours[picked] = _PICKED
         rims = np.tile(np.array(_RIM, np.float32), (len(places), 1))
+        rims[~points.seen, 3] *= _GUESSED[3]
         size = np.where(picked, _RING, _DOT).astype(np.float32) * pixel
         parts = [shapes.discs(places, size + pixel, rims), shapes.discs(places, size, colours)]
         at = places[picked]

@@ -46,6 +46,7 @@ from ..operators.correct_pose import (
     ROTOCAP_OT_remove_edit,
     ROTOCAP_OT_reshape_edits,
 )
+from ..operators.correct_solving import ROTOCAP_OT_escape_correction, ROTOCAP_OT_stop_correction
 from ..operators.export_motion import ROTOCAP_OT_export_motion
 from ..operators.find_video import ROTOCAP_OT_find_video
 from ..operators.go_to_doubt import ROTOCAP_OT_go_to_doubt
@@ -116,7 +117,7 @@ from . import (
     capture_keys,
     capture_queue,
     capture_session,
-    correct_task,
+    correct_session,
     correct_watch,
     device_check,
     footage,
@@ -200,6 +201,8 @@ CLASSES: tuple[type, ...] = (
     ROTOCAP_OT_remove_point,
     ROTOCAP_OT_capture_again,
     ROTOCAP_OT_take_from_person,
+    ROTOCAP_OT_stop_correction,
+    ROTOCAP_OT_escape_correction,
     ROTOCAP_OT_open_help,
     ROTOCAP_OT_open_preferences,
     ROTOCAP_OT_ask_model_sizes,
@@ -251,11 +254,12 @@ def register() -> None:
     overlay.enable()
     performance_edits.enable()
     correct_watch.enable()
+    correct_session.enable()
 
 
 def unregister() -> None:
+    correct_session.disable()
     correct_watch.disable()
-    correct_task.stop()
     performance_edits.disable()
     overlay.disable()
     capture_keys.disable()

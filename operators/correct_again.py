@@ -31,7 +31,7 @@ class ROTOCAP_OT_capture_again(Solving):
 
     bl_idname = "rotocap.capture_again"
     bl_label = "Capture Range Again"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}
 
     first: bpy.props.IntProperty(
         name="First", description="The scene's frame to begin at", options={"SKIP_SAVE"}
@@ -44,7 +44,6 @@ class ROTOCAP_OT_capture_again(Solving):
 
     what = "the range"
     _drawing = None
-    _file: str
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -60,12 +59,17 @@ class ROTOCAP_OT_capture_again(Solving):
         box = [round(float(value), 1) for value in self.box] if any(self.box) else None
         told = hashlib.sha256(repr((first, last, box)).encode()).hexdigest()[:12]
         out = person.with_name(f"{person.stem}.again-{told}.npz")
-        self._file = out.name
         options = {
             "task": "again", "take": str(performances.folder_of(entry)), "person": str(person),
             "out": str(out), "first": first, "last": last, "box": box, "threads": threads(context) or 2,
         }  # fmt: skip
-        return self.solve(context, None if out.is_file() else options, out)
+        begin, end = self.first, self.last
+
+        def keep(entry: bpy.types.PropertyGroup) -> list[str]:
+            _add_step(entry, begin, end, out.name, "Captured Again")
+            return []
+
+        return self.solve(context, None if out.is_file() else options, out, keep)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         # Not at the top: without a window there is nothing to draw with.
@@ -79,13 +83,10 @@ class ROTOCAP_OT_capture_again(Solving):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
-        self._handled = True
         context.workspace.status_text_set("Drag a box around the person.   Esc or right mouse button: leave")
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self._drawing is None:
-            return super().modal(context, event)
         if event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
             self._stop_drawing(context)
             return {"CANCELLED"}
@@ -104,11 +105,8 @@ class ROTOCAP_OT_capture_again(Solving):
         return {"RUNNING_MODAL"} if drawing.held else {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends it: the window is closed, or another file is opened."""
         self._stop_drawing(context)
-        super().cancel(context)
-
-    def done(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
-        _add_step(entry, self.first, self.last, self._file, "Captured Again")
 
     def _stop_drawing(self, context: bpy.types.Context) -> None:
         if self._drawing is not None:

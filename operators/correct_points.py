@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import correct_points, corrections
+from ..addon import correct_points, correct_session, corrections
 from ..inference.errors import RotocapError, SequenceError
 from .correct_solving import Solving
 
@@ -15,11 +15,8 @@ _WITHIN = 30.0  # pixels of the region around the mouse in which a point is pick
 class _ChangesPoints(Solving):
     what = "the frames around the point"
 
-    _pins: list[correct_points.Pin]
-
     def change_points(self, context: bpy.types.Context, pins: list[correct_points.Pin]) -> set[str]:
         """Let these be the points that are put right."""
-        self._pins = pins
         try:
             entry, _ = corrections.required(context)
             corrections.raw(entry)  # says so if the take is gone
@@ -27,10 +24,16 @@ class _ChangesPoints(Solving):
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        return self.solve(context, options, out)
+        return self.solve(context, options, out, self.kept(pins))
 
-    def done(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
-        correct_points.keep(entry, self._pins)
+    def kept(self, pins: list[correct_points.Pin]) -> correct_session.Keep:
+        """What keeps the points with the performance when they are solved."""
+
+        def keep(entry: bpy.types.PropertyGroup) -> list[str]:
+            correct_points.keep(entry, pins)
+            return []
+
+        return keep
 
 
 class ROTOCAP_OT_drag_point(_ChangesPoints):
@@ -38,7 +41,7 @@ class ROTOCAP_OT_drag_point(_ChangesPoints):
 
     bl_idname = "rotocap.drag_point"
     bl_label = "Drag a Point"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}
 
     keypoint: bpy.props.IntProperty(
         name="Point", description="Which of the 133 points", default=-1, options={"SKIP_SAVE"}
@@ -48,13 +51,19 @@ class ROTOCAP_OT_drag_point(_ChangesPoints):
         options={"SKIP_SAVE"},
     )  # fmt: skip
 
+    frame: bpy.props.IntProperty(
+        name="Frame",
+        description="The video's frame, counted from 1; 0 for the one at the playhead",
+        default=0, min=0, options={"SKIP_SAVE"},
+    )  # fmt: skip
+
     _drawing = None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             entry, _ = corrections.required(context)
             correct_points.require_keypoint(self.keypoint)
-            frame = correct_points.draggable(context.scene, entry).frame
+            frame = self.frame - 1 if self.frame else correct_points.draggable(context.scene, entry).frame
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -67,19 +76,16 @@ class ROTOCAP_OT_drag_point(_ChangesPoints):
 
         try:
             entry, _ = corrections.required(context)
-            self._points = correct_points.draggable(context.scene, entry)
-            self._drawing = PointDrawing(context, entry, self._points)
+            correct_points.draggable(context.scene, entry)  # says so if the person is not here
+            self._drawing = PointDrawing(context, entry)
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
-        self._handled = True
         context.workspace.status_text_set("Drag a point to where it is.   Esc or right mouse button: leave")
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self._drawing is None:
-            return super().modal(context, event)
         drawing = self._drawing
         if event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS":
             self._stop_drawing(context)
@@ -88,24 +94,31 @@ class ROTOCAP_OT_drag_point(_ChangesPoints):
         if place is None and not drawing.held:
             return {"PASS_THROUGH"}  # the timeline, the sidebar and the other editors stay usable
         if event.type == "LEFTMOUSE" and event.value == "PRESS" and place is not None:
-            keypoint = correct_points.nearest(self._points, *place, within=drawing.reach(_WITHIN))
+            keypoint = correct_points.nearest(drawing.points(), *place, within=drawing.reach(_WITHIN))
             if keypoint is None:
                 return {"PASS_THROUGH"}
             drawing.take(keypoint, place)
             return {"RUNNING_MODAL"}
         if event.type == "MOUSEMOVE":
-            drawing.move(place, correct_points.nearest(self._points, *place, within=drawing.reach(_WITHIN))
-                         if place is not None else None)  # fmt: skip
+            near = None
+            if place is not None:
+                near = correct_points.nearest(drawing.points(), *place, within=drawing.reach(_WITHIN))
+            drawing.move(place, near)
             return {"RUNNING_MODAL"} if drawing.held else {"PASS_THROUGH"}
         if event.type == "LEFTMOUSE" and event.value == "RELEASE" and drawing.held:
-            self.keypoint, self.place = drawing.keypoint, drawing.place
+            # The frame of the points that were shown: the playhead may have moved on meanwhile.
+            self.keypoint, self.place, self.frame = (
+                drawing.keypoint,
+                drawing.place,
+                drawing.points().frame + 1,
+            )
             self._stop_drawing(context)
             return self.execute(context)
         return {"RUNNING_MODAL"} if drawing.held else {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends it: the window is closed, or another file is opened."""
         self._stop_drawing(context)
-        super().cancel(context)
 
     def _stop_drawing(self, context: bpy.types.Context) -> None:
         if self._drawing is not None:
@@ -119,7 +132,7 @@ class ROTOCAP_OT_remove_point(_ChangesPoints):
 
     bl_idname = "rotocap.remove_point"
     bl_label = "Remove Point"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}
 
     index: bpy.props.IntProperty(
         name="Point",
@@ -147,7 +160,7 @@ class ROTOCAP_OT_update_motion(_ChangesPoints):
 
     bl_idname = "rotocap.update_motion"
     bl_label = "Update Motion"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"REGISTER"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -156,13 +169,15 @@ class ROTOCAP_OT_update_motion(_ChangesPoints):
         except RotocapError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self._on = entry.corrections.pins_on
         # A capture that was made anew has its points to be solved again.
         return self.change_points(context, pins)
 
-    def done(self, context: bpy.types.Context, entry: bpy.types.PropertyGroup) -> None:
-        lost = len(entry.corrections.pins) - len(self._pins)
-        super().done(context, entry)
-        entry.corrections.pins_on = self._on
-        if lost:
-            self.report({"WARNING"}, f"{lost} points are in frames that the capture does not have any more")
+    def kept(self, pins: list[correct_points.Pin]) -> correct_session.Keep:
+        def keep(entry: bpy.types.PropertyGroup) -> list[str]:
+            on = entry.corrections.pins_on
+            lost = len(entry.corrections.pins) - len(pins)
+            correct_points.keep(entry, pins)
+            entry.corrections.pins_on = on
+            return [f"{lost} points are in frames that the capture does not have any more"] if lost else []
+
+        return keep

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import contact_lanes, correct_task, correct_watch, corrections, edits
+from ..addon import contact_lanes, correct_session, correct_watch, corrections, edits
 from ..addon.contact_lanes import FOOT_LANES, HAND_LANES, has_feet
 from ..addon.correct_properties import LANE_NAMES
 from .sidebar import SidebarPanel, paragraph
@@ -71,15 +71,29 @@ class ROTOCAP_PT_correct(SidebarPanel, bpy.types.Panel):
         row = column.row()
         row.label(text="Capture", icon="REC")
         row.label(text=entry.name)
-        row = layout.row()
-        row.alert = kept.stale
-        row.operator(
-            "rotocap.update_motion",
-            text="Apply Changes" if kept.stale else "Update Motion",
-            icon="FILE_REFRESH",
-        )
+        if not _solving(layout):
+            row = layout.row()
+            row.alert = kept.stale
+            row.operator(
+                "rotocap.update_motion",
+                text="Apply Changes" if kept.stale else "Update Motion",
+                icon="FILE_REFRESH",
+            )
         if correct_watch.problem():
             paragraph(layout.column(align=True), correct_watch.problem(), "ERROR")
+
+
+def _solving(layout: bpy.types.UILayout) -> bool:
+    """What is being solved, with its stop, or why the last correction failed. Whether it still runs."""
+    correction = correct_session.running()
+    if correction is not None:
+        row = layout.row(align=True)
+        row.progress(factor=correction.fraction, text=correction.text)
+        row.operator("rotocap.stop_correction", text="", icon="CANCEL")
+        return True
+    if correct_session.problem():
+        paragraph(layout.column(align=True), correct_session.problem(), "ERROR")
+    return False
 
 
 def _layer(
@@ -194,9 +208,8 @@ class ROTOCAP_PT_points(_OfEntry, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, entry = self.layout, corrections.chosen(context)
-        task = correct_task.current()
-        if task is not None:
-            layout.progress(factor=task.fraction, text=task.text)
+        if correct_session.running() is not None:
+            _solving(layout)
         column = layout.column(align=True)
         column.operator("rotocap.drag_point", icon="RESTRICT_SELECT_OFF")
         column.operator("rotocap.capture_again", icon="REC")

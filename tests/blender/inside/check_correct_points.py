@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import types
 
 import bpy
@@ -189,3 +190,108 @@ def test_a_capture_made_anew_gets_its_points_again(scene, module, filmed) -> Non
     assert bpy.ops.rotocap.update_motion() == {"FINISHED"}
     assert not points.unsolved(entry)
     assert np.abs(joint(armature, scene, "left_wrist", 31) - wrist).max() < 1e-3
+
+
+def test_a_point_that_nobody_saw_is_dragged_from_where_the_body_is(scene, module, filmed) -> None:
+    entry, armature, path = filmed
+    load = module("inference.sequence").SmplxSequence.load
+    sequence = load(path / "person_01.npz")
+    keypoints = np.array(sequence.keypoints)
+    keypoints[:, WRIST] = (3.0, 4.0, 0.1)  # a guess of the detector's, far from the wrist
+    keypoints[:, KNEE] = 0.0
+    dataclasses.replace(sequence, keypoints=keypoints).save(path / "person_01.npz")
+    scene.frame_set(31)
+    points = module("addon.correct_points").draggable(scene, entry)
+    assert list(points.keypoints[~points.seen]) == [WRIST, KNEE]
+    body = module("inference.pins").body_points
+    for keypoint in (WRIST, KNEE):
+        there = points.places[list(points.keypoints).index(keypoint)]
+        assert np.abs(there - body(sequence, slice(30, 31), keypoint)[0]).max() < 0.1
+    start = points.places[list(points.keypoints).index(WRIST)]
+    before = pixel(scene, scene.camera, joint(armature, scene, "left_wrist", 31))
+    to = start + np.array([-20.0, 25.0])
+    assert bpy.ops.rotocap.drag_point(keypoint=WRIST, place=tuple(to)) == {"FINISHED"}
+    after = pixel(scene, scene.camera, joint(armature, scene, "left_wrist", 31))
+    assert np.abs(after - before - (to - start)).max() < 4.0
+    points = module("addon.correct_points").draggable(scene, entry)
+    assert points.seen[list(points.keypoints).index(WRIST)], "the animator has said where it is"
+
+
+def test_the_points_are_those_of_the_frame_at_the_playhead(scene, module, filmed) -> None:
+    entry, _, _ = filmed
+    points = module("addon.correct_points")
+    scene.frame_set(31)
+    at = points.at_playhead(bpy.context)
+    scene.frame_set(41)
+    later = points.at_playhead(bpy.context)
+    assert (at.frame, later.frame) == (30, 40)
+    assert np.abs(at.places - later.places).max() > 3.0
+    scene.frame_set(500)
+    assert not len(points.at_playhead(bpy.context).keypoints), "nobody is here"
+    # What was taken at one frame is of that frame, wherever the playhead is when it is let go.
+    scene.frame_set(41)
+    to = tuple(at.places[list(at.keypoints).index(WRIST)] + np.array([-10.0, 5.0]))
+    assert bpy.ops.rotocap.drag_point(keypoint=WRIST, place=to, frame=31) == {"FINISHED"}
+    assert [pin.frame for pin in entry.corrections.pins] == [30]
+
+
+def begun(scene, module, entry):
+    """A correction as a button in a window begins it: the timer's ticks are left to the test."""
+    points, session = module("addon.correct_points"), module("addon.correct_session")
+    scene.frame_set(31)
+    there = points.draggable(scene, entry)
+    x, y = there.places[list(there.keypoints).index(WRIST)] + np.array([-20.0, 25.0])
+    pins = points.with_pin(entry.corrections, (30, WRIST, float(x), float(y)))
+    options, out = points.to_solve(entry, pins)
+
+    def keep(entry) -> list[str]:
+        points.keep(entry, pins)
+        return []
+
+    return session.Correction(scene, entry, options, out, name="Drag", what="it", keep=keep), out
+
+
+def ticked(correction) -> None:
+    until = time.monotonic() + 60.0
+    while not correction.over and not correction.waiting:
+        correction.tick()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_correction_that_is_stopped_leaves_all_as_it_was(scene, module, filmed) -> None:
+    entry, armature, _ = filmed
+    before = joint(armature, scene, "left_wrist", 31)
+    correction, out = begun(scene, module, entry)
+    correction.cancel()
+    ticked(correction)
+    assert correction.stopped and correction.said() == "Stopped: all is as it was"
+    assert not len(entry.corrections.pins) and not out.is_file()
+    assert np.abs(joint(armature, scene, "left_wrist", 31) - before).max() < 1e-6
+    assert bpy.ops.rotocap.drag_point.poll(), "the next one can begin"
+
+
+def test_a_correction_waits_while_the_animator_is_in_the_middle_of_something(
+    scene, module, filmed, monkeypatch
+) -> None:
+    """The windows' answer is a real one in tests/gui: without a window nothing is ever in the way."""
+    entry, armature, _ = filmed
+    before = joint(armature, scene, "left_wrist", 31)
+    session = module("addon.correct_session")
+    monkeypatch.setattr(session, "not_now", lambda: "Ready: put in when the render is done")
+    correction, out = begun(scene, module, entry)
+    ticked(correction)
+    assert out.is_file() and not correction.over and "render" in correction.text
+    assert np.abs(joint(armature, scene, "left_wrist", 31) - before).max() < 1e-6
+    monkeypatch.setattr(session, "not_now", lambda: "")
+    correction.tick()
+    assert correction.over and not correction.said()
+    assert np.abs(joint(armature, scene, "left_wrist", 31) - before).max() > 0.01
+
+
+def test_a_correction_whose_performance_was_deleted_changes_nothing(scene, module, filmed) -> None:
+    entry, _, _ = filmed
+    correction, _ = begun(scene, module, entry)
+    scene.rotocap.performances.clear()
+    ticked(correction)
+    assert "is gone; nothing was changed" in correction.failed
