@@ -9,7 +9,7 @@ import time
 
 import bpy
 from installed import VIDEO, armatures, module, session
-from window import PATIENCE, Steps, click, in_viewport, picture, press, say, viewport, wait_for
+from window import PATIENCE, Steps, click, in_viewport, picture, press, say, settled, viewport, wait_for
 
 
 def read(count: int) -> bool:
@@ -40,7 +40,7 @@ def people() -> list[tuple[str, int, int]]:
 def story() -> Steps:
     with bpy.context.temp_override(**in_viewport()):
         assert bpy.ops.rotocap.import_video("EXEC_DEFAULT", True, filepath=str(VIDEO)) == {"FINISHED"}
-    yield 1.5  # panels slide into their places
+    yield from settled()
     picture("02_imported.png", page="quick-start-1")
     before = {ob.name for ob in bpy.context.scene.objects}
 

@@ -54,9 +54,13 @@ def picture(name: str, *, page: str = "", box: Box | None = None) -> None:
     subprocess.run([*command, "-quality", "88", str(OUT / "docs" / f"{page}.jpg")], check=True)
 
 
+def first_window() -> bpy.types.Window:
+    return bpy.context.window_manager.windows[0]
+
+
 def viewport() -> tuple[bpy.types.Window, bpy.types.Area, bpy.types.Region]:
     """The first window, its 3D viewport, and the sidebar there."""
-    window = bpy.context.window_manager.windows[0]
+    window = first_window()
     area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
     return window, area, next(region for region in area.regions if region.type == "UI")
 
@@ -87,6 +91,13 @@ def show_tab() -> Steps:
         viewport()[1].tag_redraw()
 
 
+def settled() -> Steps:
+    """Panels have slid into their places; a slow window stops on the way."""
+    for _ in range(6):
+        viewport()[1].tag_redraw()
+        yield 0.4
+
+
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> Steps:
     """seconds: on a quiet machine."""
     begun, patience = time.monotonic(), PATIENCE
@@ -100,8 +111,7 @@ def wait_for(condition: Callable[[], bool], what: str, *, seconds: float) -> Ste
 
 
 def move(x: int, y: int) -> Steps:
-    window, _, _ = viewport()
-    window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
+    first_window().event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
     yield 0.05
 
 
@@ -109,8 +119,11 @@ def press(
     key: str, *, text: str = "", ctrl: bool = False, shift: bool = False, at: tuple[int, int] | None = None
 ) -> Steps:
     """A key, and what it types, with the mouse over the viewport or where it is said."""
-    window, area, _ = viewport()
-    x, y = at or (area.x + 200, area.y + 300)
+    window = first_window()
+    if at is None:
+        area = viewport()[1]
+        at = (area.x + 200, area.y + 300)
+    x, y = at
     window.event_simulate("MOUSEMOVE", "NOTHING", x=x, y=y)
     yield 0.05
     typed = {"unicode": text} if text else {}
@@ -153,10 +166,12 @@ def find(wanted: str, found: list[tuple[int, int]], *, across: float = 0.45) -> 
             yield from move(x, y)
             if not _is_under_mouse(wanted):
                 continue
-            yield 0.2  # a busy window may still tell what was under the mouse before
-            if _is_under_mouse(wanted):
-                found.append((x, y))
-                return
+            for there in (y, y + 12):  # a busy window may still tell what was under the mouse before
+                yield from move(x, there)
+                yield 0.2
+                if _is_under_mouse(wanted):
+                    found.append((x, there))
+                    return
         yield from wheel(x, header, "WHEELDOWNMOUSE", 8)
     picture("failed.png")
     raise AssertionError(f"nothing for {wanted} in the sidebar")
@@ -194,7 +209,7 @@ def wheel(x: int, y: int, direction: str, ticks: int) -> Steps:
 
 
 def click_at(x: int, y: int, *, ctrl: bool = False) -> Steps:
-    window, _, _ = viewport()
+    window = first_window()
     yield from move(x, y)
     window.event_simulate("LEFTMOUSE", "PRESS", x=x, y=y, ctrl=ctrl)
     yield 0.05
