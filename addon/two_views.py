@@ -7,6 +7,7 @@ import bpy
 from mathutils import Quaternion, Vector
 
 _FROM_THE_SIDE = (0.745, 0.572, 0.208, 0.271)  # a little from above, from the front left
+_IN_THE_WAY = ("show_object_viewport_mesh", "show_object_viewport_armature")  # of the person in the video
 _DISTANCE, _ASIDE = 5.0, 0.9  # metres from the body, and of the view's middle to its right
 
 
@@ -33,6 +34,8 @@ def split(context: bpy.types.Context, target: bpy.types.Object | None) -> None:
     (new,) = [area for area in context.screen.areas if area.as_pointer() not in before]
     video, body = new.spaces.active, here.spaces.active
     video.show_region_ui = False
+    for kind in _IN_THE_WAY:  # points and skeleton are drawn over the video all the same
+        setattr(video, kind, False)
     if context.scene.camera is not None:
         video.region_3d.view_perspective = "CAMERA"
     body.region_3d.view_perspective = "PERSP"
@@ -62,7 +65,9 @@ def split(context: bpy.types.Context, target: bpy.types.Object | None) -> None:
 
 def join(context: bpy.types.Context, area: bpy.types.Area) -> None:
     """Close the second viewport; this one takes its room and shows the video again."""
-    here = context.area.spaces.active
+    here, other = context.area.spaces.active, area.spaces.active
+    for kind in _IN_THE_WAY:  # whichever half is kept
+        setattr(here, kind, getattr(here, kind) or getattr(other, kind))
     with context.temp_override(area=area):
         bpy.ops.screen.area_close()
     if context.scene.camera is not None:
