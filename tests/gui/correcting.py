@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A captured person put right: by a pose, by swapped sides, with layers switched off and on; all undone."""
+"""A captured person put right: by a pose, by swapped sides, by a dragged point, with layers off and on."""
 
 from __future__ import annotations
 
 import bpy
 import numpy as np
 from installed import armatures, module, with_take
-from window import Steps, click, drag, in_viewport, picture, press, say, viewport, wait_for
+from window import Steps, click, click_at, drag, find, in_viewport, picture, press, say, viewport, wait_for
 
 FRAME, FAR = 45, 100
 SWAPPED = 75  # the legs are exchanged around it
 BONE = "left_elbow"
 LEFT_WRIST = 9  # of the 133 points
+LATER = SWAPPED + 18  # up to there in the end
+EYE = "bpy.ops.rotocap.toggle_layer(layer='clean_on')"
+BESIDE = 0.87  # where the buttons beside a list or a field are, see `find`
+ABOVE = 20  # pixels from a list's minus to its plus
 BELOW = -33  # pixels from a panel's last field to the next panel's header
 
 
@@ -78,9 +82,62 @@ def drag_a_point() -> Steps:
     picture("18_dragged.png")
 
 
+def clean_up(raw: np.ndarray) -> Steps:
+    """Swapped legs from the list's menu, for longer by the playhead, and the layer off and on by its eye.
+
+    raw: `turns` of the elbow as captured.
+    """
+    scene = bpy.context.scene
+    with bpy.context.temp_override(**in_viewport()):
+        bpy.ops.object.mode_set(mode="OBJECT")
+    scene.use_preview_range = True
+    scene.frame_preview_start, scene.frame_preview_end = SWAPPED - 12, SWAPPED + 12
+    scene.frame_set(SWAPPED)
+    bpy.ops.ed.undo_push(message="A range")
+    hip = ("right_hip", (SWAPPED, FAR))
+    before = turns(*hip)
+    found: list[tuple[int, int]] = []
+    yield from find("bpy.ops.rotocap.remove_step", found, across=BESIDE)
+    add = (found[0][0], found[0][1] + ABOVE)  # a button with a menu tells nothing
+    yield from click_at(*add)
+    yield 0.5
+    picture("14_steps.png")
+    yield from press("W", text="w", at=add)  # the letter that is underlined in Swap Sides
+    yield 1.0  # panels slide into their places
+    kept = scene.rotocap.performances[scene.rotocap.performance_index].corrections
+    assert [step.kind for step in kept.steps] == ["swap"], [step.kind for step in kept.steps]
+    there, outside = degrees(before, turns(*hip))
+    assert there > 3.0 and outside < 0.1, (there, outside)
+    say(f"swapped legs: {there:.0f} degrees of the right hip in the range, {outside:.2f} outside")
+    picture("14_swapped.png")
+
+    # A setting of the step shows what it does once it is applied.
+    scene.frame_set(LATER)
+    beyond = ("right_hip", (LATER - 2, FAR))
+    before = turns(*beyond)
+    yield from click("bpy.ops.rotocap.step_frame(field='last')", across=BESIDE)
+    step = kept.steps[0]
+    assert (step.first, step.last) == (SWAPPED - 12, LATER), (step.first, step.last)
+    assert kept.stale and degrees(before, turns(*beyond)).max() < 0.1
+    picture("14_stale.png")
+    yield from click("bpy.ops.rotocap.update_motion")
+    assert not kept.stale
+    there, outside = degrees(before, turns(*beyond))
+    assert there > 3.0 and outside < 0.1, (there, outside)
+    say(f"the step's last frame from the playhead, applied: {there:.0f} degrees there, {outside:.2f} outside")
+
+    swapped = turns(*hip)
+    yield from click(EYE, across=0.07)
+    there, outside = degrees(swapped, turns(*hip))
+    assert not kept.clean_on and there > 3.0 and outside < 0.1, (there, outside)
+    assert abs(degrees(raw, turns())[0] - 40.0) < 2.0, "the edit stays above the clean-up"
+    picture("15_clean_up_off.png")
+    yield from click(EYE, across=0.07)
+    assert kept.clean_on and degrees(swapped, turns(*hip)).max() < 0.1
+
+
 def story() -> Steps:
     yield from with_take()
-    scene = bpy.context.scene
     raw = turns()
     _, area, _ = viewport()
     area.spaces.active.region_3d.view_perspective = "CAMERA"
@@ -108,27 +165,10 @@ def story() -> Steps:
     yield 0.3
     assert degrees(corrected, turns()).max() < 0.1
 
-    with bpy.context.temp_override(**in_viewport()):
-        bpy.ops.object.mode_set(mode="OBJECT")
-        scene.use_preview_range = True
-        scene.frame_preview_start, scene.frame_preview_end = SWAPPED - 12, SWAPPED + 12
-        scene.frame_set(SWAPPED)
-        bpy.ops.ed.undo_push(message="A range")
-        assert bpy.ops.rotocap.add_step("EXEC_DEFAULT", True, kind="swap") == {"FINISHED"}
-        yield 1.0  # panels slide into their places
-        swapped = turns("right_hip", (SWAPPED, FAR))
-        picture("14_swapped.png")
-        assert bpy.ops.rotocap.toggle_layer("EXEC_DEFAULT", True, layer="clean_on") == {"FINISHED"}
-    yield 0.3
-    there, outside = degrees(swapped, turns("right_hip", (SWAPPED, FAR)))
-    assert there > 3.0 and outside < 0.1, (there, outside)
-    say(f"swapped legs: {there:.0f} degrees of the right hip in the range, {outside:.2f} outside")
-    assert abs(degrees(raw, turns())[0] - 40.0) < 2.0, "the edit stays above the clean-up"
-    picture("15_clean_up_off.png")
-
+    yield from clean_up(raw)
     yield from drag_a_point()
 
-    for _ in range(16):
+    for _ in range(24):
         if not len(armatures()[0].rotocap.edits.entries) and degrees(raw, turns()).max() < 0.1:
             break
         yield from press("Z", ctrl=True)
