@@ -73,10 +73,10 @@ def in_viewport() -> dict[str, object]:
 
 
 def sidebar(*, down_to: int) -> Box:
-    """Its panels down to a height of the window, without the tabs' names."""
+    """Its panels down to a height of the window, without what is beside them: the view, and the tabs' names."""
     _, _, region = viewport()
-    tabs = 26
-    return region.x, down_to, region.x + region.width - tabs, region.y + region.height
+    view, tabs = 8, 26
+    return region.x + view, down_to, region.x + region.width - tabs, region.y + region.height
 
 
 def show_tab() -> Steps:
