@@ -73,7 +73,7 @@ def in_viewport() -> dict[str, object]:
 
 
 def sidebar(*, down_to: int) -> Box:
-    """Its panels down to a height of the window, without what is beside them: the view, and the tabs' names."""
+    """Its panels down to a height of the window, without the view and the tabs' names beside them."""
     _, _, region = viewport()
     view, tabs = 8, 26
     return region.x + view, down_to, region.x + region.width - tabs, region.y + region.height
