@@ -13,8 +13,10 @@ from bpy.app.handlers import persistent
 
 from ..inference.errors import RotocapError
 from . import contact_lanes, contact_window, correct_target, corrections, own_keys
+from .capture_windows import rendering
 
 _DELAY_S = 0.03
+_WAIT_S = 0.25  # between two looks whether a render is over
 
 _problem = ""  # why the legs could not follow, for the panel
 _busy = False
@@ -76,11 +78,12 @@ def _notice(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
         bpy.app.timers.register(_later, first_interval=_DELAY_S)
 
 
-def _later() -> None:
-    if bpy.app.is_job_running("RENDER"):
-        return
+def _later() -> float | None:
+    if rendering():
+        return _WAIT_S
     for window in bpy.context.window_manager.windows:
         follow(window.scene)
+    return None
 
 
 @persistent

@@ -225,7 +225,7 @@ def slide(armature, scene, bone, first, last):
     return float(np.linalg.norm(places - places[0], axis=1).max())
 
 
-def test_contacts_are_keys_that_can_be_dragged(scene, module, applied, slider) -> None:
+def test_contacts_are_keys_that_can_be_dragged(scene, module, applied, slider, monkeypatch) -> None:
     armature, entry, _ = applied(slider)
     watch = module("addon.correct_watch")
     assert slide(armature, scene, "left_ankle", 12, 33) > 0.02
@@ -239,11 +239,21 @@ def test_contacts_are_keys_that_can_be_dragged(scene, module, applied, slider) -
     assert watch.follow(scene) == 0  # nothing was dragged
     other = place(armature, scene, "right_ankle", range(1, COUNT + 1))
     action = armature.animation_data.nla_tracks[0].strips[0].action
+    bpy.context.view_layer.update()
+    if bpy.app.timers.is_registered(watch._later):  # from making the lanes: there is nobody to let it run
+        bpy.app.timers.unregister(watch._later)
     for name in ("left_heel", "left_toe"):  # dragged to end ten frames later
         curve = lane(armature, name)
         curve.keyframe_points[2].co.x += 10
         curve.update()
-    assert watch.follow(scene) == 1
+    armature.data.animation_data.action.update_tag()
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(watch._later), "it was noticed"
+    # What is dragged while a render runs is followed when it is over.
+    monkeypatch.setattr(watch, "rendering", lambda: True)
+    assert watch._later() == 0.25 and watch.stale_entries(scene) == [entry]
+    monkeypatch.setattr(watch, "rendering", lambda: False)
+    assert watch._later() is None and watch.stale_entries(scene) == []
     assert armature.animation_data.nla_tracks[0].strips[0].action == action  # rewritten in place
     assert slide(armature, scene, "left_ankle", 14, 43) < 0.002
     # In place or all anew comes to the same.
