@@ -12,7 +12,6 @@ from pathlib import Path
 import bpy
 
 from ..inference.errors import RotocapError, VideoError
-from ..inference.models import has_face_landmarker
 from ..inference.take import RECORD, ReadSettings, Take, fingerprint
 from . import models
 from .camera import load_clip
@@ -65,7 +64,7 @@ def request(context: bpy.types.Context, queued: RotocapQueued | None = None) -> 
         pick=(settings.pick_frame - 1, *settings.pick_place) if picked else None,
         hands=read.hands,
         face=read.face,
-        face_landmarker=_face_landmarker() if read.face else None,
+        face_landmarker=models.face_landmarker() if read.face else None,
         start_frame=read.start_frame or None,
         end_frame=read.end_frame,
         focal_px=focal_px,
@@ -73,15 +72,6 @@ def request(context: bpy.types.Context, queued: RotocapQueued | None = None) -> 
         height_m=settings.height_m if settings.use_height else None,
         threads=threads(context),
     )
-
-
-def _face_landmarker() -> Path | None:
-    """The folder of downloaded networks, if it holds Google's face_landmarker."""
-    try:
-        own = models.folder()
-    except ValueError:  # not installed as an extension: there is no such folder
-        return None
-    return own if has_face_landmarker(own) else None
 
 
 @dataclass(frozen=True)

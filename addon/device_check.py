@@ -10,6 +10,7 @@ from pathlib import Path
 
 import bpy
 
+from .jobs import used
 from .models import redraw_preferences
 from .worker_process import site_packages
 
@@ -88,9 +89,8 @@ def _sentence(words: bytes, status: int) -> str:
         return f"The networks could not be tried (exit code {status}). Install Rotocap again."
     if "error" in found:
         return f"The networks do not run here: {found['error']}"
-    used = found["used"][0].removesuffix("ExecutionProvider")
-    threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
+    ran_on = used(found["used"][:1], found["threads"]).removesuffix(".")
     return (
-        f"Used: {used}, {threads}, ONNX Runtime {found['runtime']}. "
+        f"{ran_on}, ONNX Runtime {found['runtime']}. "
         f"The body network takes {found['ms']:.0f} ms a person and frame."
     )

@@ -8,6 +8,7 @@ with its poses and its result is in `capture_session`. Every way out passes thro
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ class Outcome:
     take: Path | None = None  # where something was captured
     people: int = 0
     warnings: tuple[str, ...] = ()
+    ran_on: str = ""  # what the networks really ran on, in words
     code: str = ""  # of an error, see `inference.errors`
 
 
@@ -114,6 +116,14 @@ class State:
 def _duration(seconds: float) -> str:
     whole = round(seconds)
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def used(providers: Sequence[str], threads: int) -> str:
+    """What networks ran on, by ONNX Runtime's own names, in words; empty if none ran."""
+    if not providers:
+        return ""
+    names = ", ".join(name.removesuffix("ExecutionProvider") for name in providers)
+    return f"Used: {names}, {'1 thread' if threads == 1 else f'{threads} threads'}."
 
 
 class CaptureJob:
@@ -216,7 +226,14 @@ class CaptureJob:
             take=Path(message["take"]),
             people=people,
             warnings=tuple(str(warning) for warning in message.get("warnings", ())),
+            ran_on=self._ran_on(message),
         )
+
+    def _ran_on(self, message: dict[str, Any]) -> str:
+        text = used(message.get("used", ()), int(message.get("threads", 0)))
+        if text and self.request.face_landmarker is not None:
+            text += " Expressions: the face_landmarker in your folder of networks."
+        return text
 
     def _died(self) -> Outcome:
         """The child's words ended without a result."""

@@ -10,6 +10,7 @@ import bpy
 
 from ..inference import catalogue
 from ..inference.errors import RotocapError
+from ..inference.models import FACE_LANDMARKER
 from . import model_sizes, models
 
 _CHARACTERS = 64  # that fit a line of the preferences at their usual width
@@ -26,6 +27,12 @@ KINDS = (
 
 def draw_models(box: bpy.types.UILayout, shown: str) -> None:
     """The table of the networks of one kind, and what is arriving."""
+    own = models.face_landmarker()
+    if own is not None:
+        files = " and ".join(FACE_LANDMARKER)
+        paragraph(
+            box, f"In use: your own {files} read the expressions of faces. They lie in {own}", "CHECKMARK"
+        )
     if shown == "embedded":
         _draw_embedded(box)
         return
@@ -37,7 +44,8 @@ def draw_models(box: bpy.types.UILayout, shown: str) -> None:
     paragraph(
         box,
         "Other people's networks, each under its own licence. None is needed. They are kept for tools that "
-        "read them: captures use the built-in networks.",
+        "read them: captures use the built-in networks. Only Google's face_landmarker, converted to two "
+        "ONNX files in this folder, is used by captures as well (see Face in the documentation).",
         "INFO",
     )
     _draw_download(box)

@@ -17,7 +17,7 @@ import bpy
 
 from ..inference.catalogue import CatalogueEntry, UnconfirmedModelError, catalogue, download, find
 from ..inference.errors import Cancelled, RotocapError
-from ..inference.models import MANIFEST, MODELS
+from ..inference.models import MANIFEST, MODELS, has_face_landmarker
 
 PACKAGE = __package__.rpartition(".")[0]
 
@@ -70,6 +70,15 @@ def entries() -> tuple[CatalogueEntry, ...]:
 def folder(*, create: bool = False) -> Path:
     """Where downloaded networks lie. It stays when the extension is updated."""
     return Path(bpy.utils.extension_path_user(PACKAGE, path="models", create=create))
+
+
+def face_landmarker() -> Path | None:
+    """The folder of downloaded networks, if it holds Google's face_landmarker: captures use it then."""
+    try:
+        own = folder()
+    except ValueError:  # not installed as an extension: there is no such folder
+        return None
+    return own if has_face_landmarker(own) else None
 
 
 class Download:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from . import device_check
+from . import device_check, jobs
 from .model_list import KINDS, draw_models, paragraph
 
 PACKAGE = __package__.rpartition(".")[0]
@@ -29,18 +29,6 @@ class RotocapPreferences(bpy.types.AddonPreferences):
         name="Folder",
         description="The folder for all takes. A .blend remembers which take it uses",
         subtype="DIR_PATH",
-    )
-    device: bpy.props.EnumProperty(
-        name="Device",
-        description="What the networks run on",
-        items=(
-            (
-                "cpu",
-                "Processor",
-                "The processor: it works on every machine, and is what the networks are made for",
-            ),
-        ),
-        default="cpu",
     )
     threads: bpy.props.IntProperty(
         name="Processor Threads",
@@ -83,8 +71,15 @@ def _draw_places(layout: bpy.types.UILayout, preferences: RotocapPreferences) ->
 def _draw_device(layout: bpy.types.UILayout, preferences: RotocapPreferences) -> None:
     column = layout.column()
     column.use_property_split = True
-    column.prop(preferences, "device")
+    row = column.split(factor=0.4)
+    name = row.row()
+    name.alignment = "RIGHT"
+    name.label(text="Runs on")
+    row.label(text="Processor")
     column.prop(preferences, "threads")
+    job = jobs.current()
+    if job is not None and job.outcome is not None and job.outcome.ran_on:
+        paragraph(layout, f"The last capture. {job.outcome.ran_on}", "INFO")
     row = layout.row()
     row.operator("rotocap.check_device", icon="TIME")
     if device_check.running():

@@ -91,6 +91,14 @@ def embedded(name: str, *, folder: Path = MODELS) -> Path:
     return path
 
 
+_used: set[str] = set()
+
+
+def used() -> list[str]:
+    """What the networks of this process really run on, as ONNX Runtime calls it; nothing before the first."""
+    return sorted(_used)
+
+
 def session(path: Path, *, threads: int = 2) -> onnxruntime.InferenceSession:
     """A network ready to run on the processor.
 
@@ -107,6 +115,8 @@ def session(path: Path, *, threads: int = 2) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        opened = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own errors have no common class but this
         raise ModelError(f"{path}: ONNX Runtime cannot run it ({error}). {_MAKE}") from error
+    _used.add(opened.get_providers()[0])
+    return opened

@@ -12,7 +12,8 @@ AgainOptions. Then, on stdout, one JSON object a line:
     {"event": "pose", "frame", "time_s", "focal_px", "poses", "pelvis"}      a PreviewPose, with `preview`
     {"event": "people", "frame", "size", "boxes"}                who is in a frame: FoundPeople
     {"event": "person", "name", "main", "frames", "first_frame", "last_frame", "gaps", "swaps_repaired"}
-    {"event": "done", "take", "people", "partial", "warnings"}     of a capture; else without these
+    {"event": "done", "take", "people", "partial", "warnings", "used", "threads"}
+                                      of a capture, with what the networks ran on; else without these
     {"event": "error", "code", "message"}          code as in `errors`; "stopped" before there was
                                                    anything to solve; "internal" is a fault of ours
 
@@ -146,6 +147,7 @@ def _asked(kind: type[Any], options: dict[str, Any], *, needs: tuple[str, ...]) 
 
 def _capture(options: dict[str, Any], send: Callable[[dict[str, Any]], None], control: Control) -> None:
     from . import capture as job
+    from . import models
     from .preview import PreviewPose
 
     def show(pose: PreviewPose) -> None:
@@ -157,8 +159,9 @@ def _capture(options: dict[str, Any], send: Callable[[dict[str, Any]], None], co
     # The take is called `out` where it is not on its way through Blender.
     renamed = {"out" if name == "take" else name: value for name, value in options.items()}
     preview = renamed.pop("preview", False)
+    asked = _asked(job.CaptureOptions, renamed, needs=("video", "out"))
     take = job.capture(
-        _asked(job.CaptureOptions, renamed, needs=("video", "out")),
+        asked,
         progress=lambda report: send({"event": "progress", **asdict(report)}),
         cancelled=control.cancelled,
         abandoned=control.abandoned,
@@ -174,6 +177,8 @@ def _capture(options: dict[str, Any], send: Callable[[dict[str, Any]], None], co
             "people": len(take.people),
             "partial": take.status != "complete",
             "warnings": list(take.warnings),
+            "used": models.used(),
+            "threads": asked.threads,
         }
     )
 

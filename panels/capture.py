@@ -95,6 +95,8 @@ def _result(layout: bpy.types.UILayout, session: capture_session.Session) -> Non
         paragraph(column, session.failed, "ERROR")
     else:
         paragraph(column, outcome.message, _ICONS[outcome.status])
+    if outcome.ran_on:
+        paragraph(column, outcome.ran_on, "SYSTEM")
     for warning in dict.fromkeys([*outcome.warnings, *session.warnings]):
         paragraph(column, warning, "INFO")
 

@@ -105,6 +105,7 @@ def test_a_capture_tells_its_stages_and_its_people(whole):
     assert list(dict.fromkeys(stages)) == ["landmarks", "people", "fit", "world", "write"]
     assert events[-1] == {
         "event": "done", "take": str(path), "people": 1, "partial": False, "warnings": [],
+        "used": ["CPUExecutionProvider"], "threads": 2,
     }  # fmt: skip
     assert [event["frames"] for event in events if event["event"] == "person"] == [FRAMES]
     assert Take.open(path).status == "complete"

@@ -59,6 +59,7 @@ def test_capture_in_background_mode_makes_a_character(scene, module, clip) -> No
     action = armature.animation_data.nla_tracks[0].strips[0].action
     assert tuple(action.frame_range) == (1.0, 20.0)
     assert scene.camera is not None
+    assert module("addon.jobs").current().outcome.ran_on == "Used: CPU, 2 threads."
 
 
 def test_not_a_video_is_an_error_in_words(scene, tmp_path) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -169,6 +169,39 @@ def test_what_the_networks_run_on_is_said(module, ours) -> None:
     assert bpy.ops.rotocap.check_device() == {"FINISHED"}
     assert check.answer().startswith("Used: CPU, 1 thread, ONNX Runtime "), check.answer()
     assert " ms a person and frame" in check.answer()
+
+
+def test_a_face_landmarker_of_ones_own_is_in_use(scene, module, ours) -> None:
+    models = module("addon.models")
+    assert models.face_landmarker() is None
+    bpy.ops.rotocap.import_video(filepath=str(SAMPLE))
+    files = [models.folder(create=True) / name for name in module("inference.models").FACE_LANDMARKER]
+    try:
+        for file in files:
+            file.write_bytes(b"a network")
+        assert models.face_landmarker() == models.folder()
+        wanted = module("addon.capture_request").request(bpy.context)
+        assert wanted.face_landmarker == models.folder(), "and a capture takes it"
+        shown: list[str] = []
+        module("addon.model_list").draw_models(Written(shown), "embedded")
+        assert any("face_blendshapes.onnx" in text for text in shown) and "In use" in " ".join(shown)
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+class Written:
+    """A layout that keeps what is written into it, since there is no window to look at."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self._texts = texts
+
+    def __getattr__(self, name: str) -> Callable[..., Written]:
+        return lambda *arguments, **values: self._part(values)
+
+    def _part(self, values: dict[str, object]) -> Written:
+        self._texts.extend(str(values[key]) for key in ("text",) if key in values)
+        return Written(self._texts)
 
 
 def test_every_built_in_network_is_listed_with_what_it_finds(module, ours) -> None:
