@@ -55,7 +55,7 @@ class ROTOCAP_OT_save_bone_map(bpy.types.Operator):
 
     bl_idname = "rotocap.save_bone_map"
     bl_label = "Save as Preset"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     name: bpy.props.StringProperty(
         name="Name", description="What you call this kind of character", options={"SKIP_SAVE"}

@@ -91,6 +91,17 @@ def _preset(scene: bpy.types.Scene) -> dict[str, object]:
     return {"preset": "mixamo"}
 
 
+def _two_takes(scene: bpy.types.Scene) -> dict[str, object]:
+    scene.rotocap.performances[1].take += " of another video"
+    return {}
+
+
+def _own_preset(scene: bpy.types.Scene) -> dict[str, object]:
+    _on_a_rig(scene)
+    assert bpy.ops.rotocap.find_bone_map() == {"FINISHED"}
+    return {"name": "My Kind"}
+
+
 def _motion_file(scene: bpy.types.Scene) -> dict[str, object]:
     entry = scene.rotocap.performances[0]
     return {"filepath": str(Path(entry.take) / "person_01.npz")}
@@ -185,12 +196,14 @@ UNDONE: dict[str, Prepare] = {
     "apply_to_armature": _on_a_rig,
     "find_bone_map": _on_a_rig,
     "load_bone_map": _preset,
+    "save_bone_map": _own_preset,
     "import_motion": _motion_file,
     "apply_face": _face,
     "performance_delete": _nothing,
     "performance_duplicate": _nothing,
     "performance_merge": _merge,
     "performance_split": _second,
+    "performance_solo": _two_takes,
     "pick_person": _pick,
     "add_step": lambda scene: {"kind": "smooth"},
     "remove_step": _step,
@@ -215,12 +228,28 @@ UNDONE: dict[str, Prepare] = {
 BACK_TO_KEYS = {"correct_pose"}
 # Tried elsewhere, with what they need.
 ELSEWHERE = {
-    "drag_point": "check_correct_undo: it has the worker solve again",
-    "remove_point": "check_correct_undo: it has the worker solve again",
-    "capture_again": "check_correct_undo: it has the worker capture again",
     "take_from_person": "check_correct_undo: it needs two people in the same frames",
     "put_in_capture": "tests/gui/queueing: it needs a capture in a window",
 }
+# All that have no undo step of their own, and why they need none.
+WITHOUT = {
+    "drag_point": "its step comes with its result: check_correct_undo",
+    "remove_point": "its step comes with its result: check_correct_undo",
+    "capture_again": "its step comes with its result: check_correct_undo",
+    "update_motion": "its step comes with its result: below",
+    "capture": "its result is put in by put_in_capture",
+    "queue_run": "its results are put in by put_in_capture",
+    **dict.fromkeys(("stop_capture", "escape_capture", "stop_correction", "escape_correction"), "it stops"),
+    **dict.fromkeys(("go_to_frame", "go_to_doubt", "go_to_slide"), "the playhead"),
+    "side_by_side": "the window",
+    "export_motion": "a file",
+    **dict.fromkeys(("open_help", "open_preferences"), "another window"),
+    **dict.fromkeys(
+        ("ask_model_sizes", "download_model", "cancel_model_download", "dismiss_model_message",
+         "remove_model", "install_model_file", "check_device"),
+        "the machine's preferences and files",
+    ),
+}  # fmt: skip
 
 
 def with_undo() -> Iterator[str]:
@@ -233,6 +262,12 @@ def with_undo() -> Iterator[str]:
 def test_every_operator_with_an_undo_step_is_tried() -> None:
     untried = sorted(set(with_undo()) - UNDONE.keys() - ELSEWHERE.keys())
     assert not untried, "not tried: " + " ".join(untried)
+
+
+def test_what_has_no_undo_step_is_known_to_need_none() -> None:
+    without = set(operators()) - set(with_undo())
+    assert sorted(without - WITHOUT.keys()) == [], "has no undo step: does it change nothing of the file?"
+    assert sorted(WITHOUT.keys() - without) == [], "has an undo step now, or is gone"
 
 
 @pytest.mark.parametrize("name", UNDONE)
