@@ -87,7 +87,7 @@ class Session:
             return
         if scene is None:
             raise RotocapError(
-                f"the scene that it was started in is gone: choose the take {path.name} under Apply"
+                f"the scene that it was started in is gone: choose the take {path.name} under Take"
             )
         if not self.queued:  # the queue's videos are not the scene's own
             scene.rotocap.take = str(path)

@@ -99,6 +99,13 @@ class Captured:
             return None
         return first + away.index(min(away))
 
+    def scene_frame_of(self, video_frame: int, fps: float) -> int | None:
+        """The scene's frame that shows a frame of the video; None where the person is not in it."""
+        row = int(np.searchsorted(self.frame, video_frame))
+        if row == len(self.frame) or self.frame[row] != video_frame:
+            return None
+        return round(float(self.time_s[row]) * fps + FIRST_FRAME)
+
     def scene_frames(self, fps: float) -> NDArray[np.float64]:
         """(T,) where the rows lie in a scene of so many frames a second."""
         return np.asarray(self.time_s * fps + FIRST_FRAME)
@@ -143,6 +150,12 @@ def row_of(
     captured = of(entry, raw=raw)
     row = captured.row_at(scene.frame_current_final, scene_fps(scene)) if captured is not None else None
     return (captured, row) if captured is not None and row is not None else None
+
+
+def scene_frame_of(entry: RotocapPerformance, scene: bpy.types.Scene, video_frame: int) -> int | None:
+    """Where the scene shows a frame of the entry's video; None if nowhere, or while that is not known."""
+    captured = of(entry)
+    return captured.scene_frame_of(video_frame, scene_fps(scene)) if captured is not None else None
 
 
 def forget() -> None:

@@ -50,7 +50,10 @@ def export(
         raise RigError(f"{armature.name}: is a {armature.type.lower()}; pick the armature of the character")
     first, last = frames or (scene.frame_start, scene.frame_end)
     if last < first:
-        raise RigError(f"frames: expected the last ({last}) not before the first ({first})")
+        raise RigError(
+            f"frames: expected the last ({last}) not before the first ({first}); set the "
+            "scene's End after its Start"
+        )
     part = path.with_name(f".part-{path.name}")  # the exporters want their own ending
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -105,7 +105,9 @@ def _contacts(
     """First and last scene frame of every contact, the foot point's name and its bone."""
     bones = _foot_bones(armature)
     if not bones:
-        raise RigError(f"{armature.name}: no bones are known as its feet; press Find under Character, Bones")
+        raise RigError(
+            f"{armature.name}: no bones are known as its feet; press Find Bones under Character, Bones"
+        )
     data, fps = _data(entry), scene_fps(scene)
     lanes = contact_lanes.read(armature) if entry.corrections.contacts_on else None
     if lanes is not None and has_feet(lanes):

@@ -109,6 +109,15 @@ def folder_of(entry: RotocapPerformance) -> Path:
     return Path(bpy.path.abspath(entry.take))
 
 
+def are_in_scene(scene: bpy.types.Scene) -> bool:
+    """Whether people of the scene's take are in the list already."""
+    settings = scene.rotocap
+    if not settings.take:
+        return False
+    folder = Path(bpy.path.abspath(settings.take))
+    return any(folder_of(entry) == folder for entry in settings.performances)
+
+
 def file_of(entry: RotocapPerformance) -> Path:
     """Where a performance's motion lies; it may not be there any more."""
     return _file(entry.take, entry.person, bpy.data.filepath)

@@ -111,7 +111,8 @@ class RotocapSettings(bpy.types.PropertyGroup):
     )
     use_lens: bpy.props.BoolProperty(
         name="Known Lens",
-        description="Give the focal length, if you know it. Otherwise a 35 mm lens is assumed",
+        description="Give the focal length, if you know it. Otherwise it is read from a phone's video if "
+        "that says so, or else a 35 mm lens is assumed",
     )
     lens_mm: bpy.props.FloatProperty(
         name="Focal Length",

@@ -92,7 +92,10 @@ class ROTOCAP_OT_step_frame(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         entry = corrections.chosen(context)
-        return entry is not None and 0 <= entry.corrections.step < len(entry.corrections.steps)
+        if entry is None or not 0 <= entry.corrections.step < len(entry.corrections.steps):
+            cls.poll_message_set("Choose a step of the clean-up first")
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         kept = corrections.chosen(context).corrections

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jump to a frame that the certificate names."""
+"""Jump to a frame that a panel names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import bpy
 
 
 class ROTOCAP_OT_go_to_frame(bpy.types.Operator):
-    """Go to the frame where this is worst"""
+    """Go to this frame"""
 
     bl_idname = "rotocap.go_to_frame"
     bl_label = "Go There"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..addon import contact_lanes, correct_session, correct_watch, corrections, edits
+from ..addon import captured, contact_lanes, correct_session, correct_watch, corrections, edits
 from ..addon.contact_lanes import FOOT_LANES, HAND_LANES, has_feet
 from ..addon.correct_properties import LANE_NAMES
 from .sidebar import SidebarPanel, paragraph
@@ -22,8 +22,9 @@ class ROTOCAP_UL_steps(bpy.types.UIList):
         icon: int, active_data: object, active_property: str, index: int = 0, flag: int = 0,
     ) -> None:  # fmt: skip
         row = layout.row(align=True)
-        part = item.what if item.kind == "swap" else item.part
-        row.label(text=f"{item.name}: {part.replace('_', ' ')}", icon=_ICONS[item.kind])
+        field = "what" if item.kind == "swap" else "part"
+        part = layout.enum_item_name(item, field, getattr(item, field))
+        row.label(text=f"{item.name}: {part}", icon=_ICONS[item.kind])
         if item.use_range:
             numbers = row.row()
             numbers.alignment = "RIGHT"
@@ -226,7 +227,10 @@ class ROTOCAP_UL_points(bpy.types.UIList):
     ) -> None:  # fmt: skip
         row = layout.row(align=True)
         row.label(text=item.name, icon="PIVOT_CURSOR")
-        row.label(text=f"picture {item.frame + 1}")
+        entry = corrections.chosen(context)
+        frame = captured.scene_frame_of(entry, context.scene, item.frame) if entry is not None else None
+        if frame is not None:
+            row.operator("rotocap.go_to_frame", text=str(frame), emboss=False).frame = frame
         row.operator("rotocap.remove_point", text="", icon="X", emboss=False).index = index
 
 

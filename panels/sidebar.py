@@ -7,6 +7,8 @@ import textwrap
 
 import bpy
 
+from ..addon import performances
+
 _CHARACTERS = 33  # that fit a line of a box in the sidebar at its usual width, after an icon
 
 
@@ -23,11 +25,14 @@ def paragraph(column: bpy.types.UILayout, text: str, icon: str) -> None:
 
 
 class ROTOCAP_PT_apply(SidebarPanel, bpy.types.Panel):
-    bl_label = "Apply"
+    bl_label = "Take"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        layout.prop(context.scene.rotocap, "take", text="Take")
+        settings = context.scene.rotocap
+        layout.prop(settings, "take", text="")
         layout.operator("rotocap.import_motion", icon="IMPORT")
         column = layout.column(align=True)
-        column.operator("rotocap.apply_new_armature", icon="OUTLINER_OB_ARMATURE")
+        # After a capture its people are in the scene already: this is no next step then.
+        text = "Put in Again" if performances.are_in_scene(context.scene) else "New Armature"
+        column.operator("rotocap.apply_new_armature", text=text, icon="OUTLINER_OB_ARMATURE")

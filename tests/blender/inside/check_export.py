@@ -148,7 +148,7 @@ def test_what_cannot_be_exported_is_told(scene, module, character, tmp_path: Pat
     body = next(thing for thing in scene.objects if thing.type == "MESH")
     with pytest.raises(errors.RigError, match="is a mesh"):
         export(scene, body, tmp_path / "a.fbx")
-    with pytest.raises(errors.RigError, match="expected the last"):
+    with pytest.raises(errors.RigError, match=r"expected the last .* set the scene's End after its Start"):
         export(scene, character, tmp_path / "a.fbx", frames=(5, 2))
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.TakeError, match="could not be written"):
