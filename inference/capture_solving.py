@@ -188,6 +188,7 @@ def _solved(
         points3d=track.points3d,
         face=track.face,
         expression=track.expression,
+        fingers=track.fingers,
         camera_K=camera_K,
         options=options,
         motion=motion,

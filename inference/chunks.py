@@ -42,9 +42,10 @@ _COLUMNS: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
     "points3d": ((COUNT, 3), np.float32),
     "face": ((FACE_COUNT, 3), np.float16),
     "expression": ((52,), np.float16),
+    "fingers": ((2, 20, 2), np.float16),
     "box": ((4,), np.float32),
 }
-_LATER = ("face", "expression")  # that takes of older versions lack
+_LATER = ("face", "expression", "fingers")  # that takes of older versions lack
 _LIGHT = ("frame", "time_s", "track", "centre", "size", "score", "appearance")
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -75,6 +76,7 @@ class Rows:
                 "points3d": landmarks.points3d,
                 "face": landmarks.face,
                 "expression": landmarks.expression,
+                "fingers": landmarks.fingers,
                 "box": landmarks.box,
             }
             for name, value in values.items():
@@ -158,7 +160,7 @@ def sightings(folder: Path) -> Sightings:
 
 def landmarks(folder: Path, rows: NDArray[np.integer[Any]]) -> TrackLandmarks:
     """The landmarks of some rows (increasing) of the take, one chunk in memory at a time."""
-    names = ("frame", "time_s", "keypoints", "points3d", "face", "expression", "box")
+    names = ("frame", "time_s", "keypoints", "points3d", "face", "expression", "fingers", "box")
     parts: list[Arrays] = [{name: Rows().arrays()[name] for name in names}]
     for first, arrays in _chunks(folder, names):
         inside = rows[(rows >= first) & (rows < first + len(arrays["frame"]))] - first
@@ -181,7 +183,7 @@ def _load(folder: Path, number: int, names: tuple[str, ...]) -> Arrays:
     try:
         with np.load(file, allow_pickle=False) as data:
             arrays = {name: data[name] for name in names if name in data or name not in _LATER}
-            for name in set(names) - arrays.keys():  # written before faces were kept
+            for name in set(names) - arrays.keys():  # written before these were kept
                 shape, kind = _COLUMNS[name]
                 arrays[name] = np.full((len(data["frame"]), *shape), np.nan, kind)
             return arrays

@@ -143,6 +143,9 @@ class Network(torch.nn.Module):
 
         low, high = self.low.numpy().astype(np.float64), self.high.numpy().astype(np.float64)
         local = weight(self.local) * high[:, None]
+        # A finger's angles and the logs of their spreads in radians, its places as they are.
+        unit = np.repeat([ANGLE_UNIT, 1.0, 1.0], [4, 4, 12])
+        shift = np.repeat([0.0, np.log(ANGLE_UNIT), 0.0], [4, 4, 12])
         return SecondLook(
             mean=self.mean.numpy().astype(np.float64),
             scale=self.scale.numpy().astype(np.float64),
@@ -158,8 +161,9 @@ class Network(torch.nn.Module):
             finger_bias1=bias(self.finger[0]),
             finger_weight2=weight(self.finger[3]),
             finger_bias2=bias(self.finger[3]),
-            finger_weight3=weight(self.finger[5])[:, 8:],
-            finger_bias3=bias(self.finger[5])[8:],
+            finger_weight3=weight(self.finger[5]) * unit,
+            finger_bias3=bias(self.finger[5]) * unit + shift,
+            angle_mean=anatomy().mean.reshape(-1),
         )
 
 
@@ -227,7 +231,7 @@ def train(folder: Path, *, steps: int) -> tuple[SecondLook, str]:
     for number, (file, looks) in enumerate(zip(samples, every, strict=True)):
         net = whole if looks is held else halves[1 - number % 2]
         seen = Seen.load(file)
-        points = net.exported()(looks.about, looks.inner) @ np.swapaxes(looks.roll, 1, 2)
+        points = net.exported()(looks.about, looks.inner).points @ np.swapaxes(looks.roll, 1, 2)
         metres = seen.metres.copy()
         metres[looks.rows, 0] = points - points[:, :1]
         np.savez_compressed(looked_file(file), metres=metres)

@@ -59,19 +59,23 @@ class Seen:
     presence: Array  # (N, T)
     rightness: Array  # (N, T)
     palm_px: Array  # (N,)
+    # (N, T, 20, 2) what a second look said of the angles; None of hands that it is to learn from
+    fingers: Array | None = None
 
     @classmethod
     def stacked(cls, rows: Sequence[Mapping[str, Any]]) -> Seen:
-        return cls(**{f.name: np.stack([row[f.name] for row in rows]) for f in fields(cls)})
+        return cls(
+            **{f.name: np.stack([row[f.name] for row in rows]) for f in fields(cls) if f.name in rows[0]}
+        )
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **{f.name: getattr(self, f.name) for f in fields(self)})
+        np.savez_compressed(path, **{name: value for name, value in vars(self).items() if value is not None})
 
     @classmethod
     def load(cls, path: Path) -> Seen:
         with np.load(path, allow_pickle=False) as data:
-            return cls(**{f.name: data[f.name] for f in fields(cls)})
+            return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
 
 
 # From poses (H, 15, 3), a number of frames T and a source of chance to (T, 15, 3).
@@ -281,6 +285,7 @@ def observe(images: list[Image], truth: dict[str, Array], networks: HandNetworks
     found = {
         "points": np.full((frames, 21, 2), np.nan), "metres": np.full((frames, 21, 3), np.nan),
         "presence": np.zeros(frames), "rightness": np.zeros(frames),
+        "fingers": np.full((frames, 20, 2), np.nan),
     }  # fmt: skip
     roi = None
     places = truth["truth"]
@@ -292,6 +297,7 @@ def observe(images: list[Image], truth: dict[str, Array], networks: HandNetworks
         if hand.presence >= PRESENT:
             looked = hand.of(Side.LEFT if truth["left"] else Side.RIGHT)
             found["points"][t], found["metres"][t] = hand.points, looked.metres
+            found["fingers"][t] = looked.fingers
             roi = hand.next_roi()
     return truth | found
 

@@ -69,6 +69,7 @@ def solve(
     camera_K: Array,
     face: Floats | None = None,
     expression: Floats | None = None,
+    fingers: Floats | None = None,
     options: FitOptions = FitOptions(),
     motion: CameraMotion | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -77,7 +78,8 @@ def solve(
     """Solve T frames of one person: keypoints (T, 133, 3), points3d (T, 133, 3), increasing time_s (T,).
 
     face (T, 204, 3): the points of `landmarks.face_points`; expression (T, 52): ARKit coefficients
-    that a network gave, NaN where it did not. None if the backend gives none.
+    that a network gave, NaN where it did not; fingers (T, 2, 20, 2): angles of the left and the right
+    hand's fingers and their spreads, as `landmarks.assembly` has them. None if the backend gives none.
 
     `motion` is how the camera moves; without it, it stands still. The result is in the camera
     frame either way. `progress` is told the frames done and their total; `check` is called often and may
@@ -133,6 +135,7 @@ def solve(
         time_s=time_s,
         keypoints=keypoints,
         points3d=points3d,
+        fingers=fingers,
         camera_K=camera_K,
         pelvis=body.pelvis,
         rest=rest,

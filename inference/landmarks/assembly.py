@@ -16,6 +16,7 @@ from .face_points import COUNT as FACE_POINTS
 from .hand_finding import faded
 from .hands import Hand, Side, fits
 from .pose import Pose
+from .second_look import FINGER_ANGLES
 from .state import HandMemory
 
 # What the body's own knuckles are worth beside those of the hand network.
@@ -35,6 +36,9 @@ class PersonLandmarks:
     points3d: NDArray[np.float32]  # (133, 3)
     face: NDArray[np.float16]  # (204, 3) see `face_points`: metres, camera axes; NaN where not seen
     expression: NDArray[np.float16]  # (52,) ARKit coefficients; NaN unless a network gave them
+    # (2, 20, 2) of the left and the right hand: angles of the fingers and their spreads, radians; NaN where
+    # nobody looked
+    fingers: NDArray[np.float16]
     box: NDArray[np.float32]  # (4,) x0, y0, x1, y1 pixels around the body's certain points
     score: float  # 0 to 1: that a person is there
 
@@ -82,6 +86,7 @@ def assemble(
         expression=(
             np.full(COEFFICIENTS, np.nan, np.float16) if face is None else face.expression.astype(np.float16)
         ),
+        fingers=_fingers(hands),
         box=_box(keypoints[:23], pose).astype(np.float32),
         score=pose.presence,
     )
@@ -107,6 +112,7 @@ def assemble_hands(
         points3d=points3d.astype(np.float32),
         face=np.full((FACE_POINTS, 3), np.nan, np.float16),
         expression=np.full(COEFFICIENTS, np.nan, np.float16),
+        fingers=_fingers(hands),
         box=box,
         score=max(memory.presence for memory in remembered if memory is not None),
     )
@@ -125,6 +131,14 @@ def _put_hand(
     keypoints[:, 2] = hand.presence * min(1.0, 0.5 + fits(memory.rightness, side)) * memory.trust
     points3d[:] = hand.metres
     return hand
+
+
+def _fingers(hands: list[Hand | None]) -> NDArray[np.float16]:
+    out = np.full((2, FINGER_ANGLES, 2), np.nan, np.float16)
+    for side, hand in enumerate(hands):
+        if hand is not None and hand.fingers is not None:
+            out[side] = hand.fingers
+    return out
 
 
 def _only_inside(keypoints: NDArray[np.float64], size: tuple[int, int]) -> None:

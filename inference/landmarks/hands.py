@@ -63,6 +63,8 @@ class Hand:
     metres: NDArray[np.float64]  # (21, 3) camera axes, origin in its wrist
     presence: float  # 0 to 1: that a hand is there
     rightness: float  # 0 to 1: that it is a right hand
+    # (20, 2) angles of the fingers and how far off each may be, radians; None before a second look
+    fingers: NDArray[np.float64] | None = None
     sight: Sight | None = field(default=None, repr=False, compare=False)
 
     def of(self, side: Side) -> Hand:
@@ -74,8 +76,9 @@ class Hand:
             seen.world[None], seen.places[None], np.array([self.presence]), np.array([self.rightness]),
             np.array([seen.roi.size]), left=side is Side.LEFT,
         )  # fmt: skip
-        points = seen.roi.turn(second_look()(about, at_points(seen.inner, seen.places)[None])[0])
-        return replace(self, metres=points - points[0], sight=None)
+        looked = second_look()(about, at_points(seen.inner, seen.places)[None])
+        points = seen.roi.turn(looked.points[0])
+        return replace(self, metres=points - points[0], fingers=looked.fingers[0], sight=None)
 
     @property
     def wrist(self) -> NDArray[np.float64]:

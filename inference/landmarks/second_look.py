@@ -3,7 +3,8 @@
 
 The hand network ends in a few numbers for the whole hand and draws a likely one. Halfway through it still
 knows what each place of the picture looks like. A small network of ours (`training/hands_look.py`) takes
-that at the 21 points, and whose hand it is, and answers with points in space. numpy is quick enough.
+that at the 21 points, and whose hand it is, and answers with points in space, and with how the fingers are
+bent. numpy is quick enough.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ PATH = DATA / "second_look.npz"
 POINTS, CHANNELS = 21, 112  # of the hand network's inner map
 PALM = (0, 5, 9, 13, 17)  # points that the fingers do not move
 POINT_UNIT = 0.03  # metres that are one in the network
+FINGER_ANGLES = 20  # four a finger, as `fit.hands.anatomy` counts them, of a left hand or one in a mirror
+SPREADS = (-4.9, 1.1)  # log of the spread of an angle in radians, least and most
 NUMBERS = 3 * POINTS + 2 * POINTS + 5  # beside what lies at the points
 
 
@@ -63,6 +66,14 @@ def numbers(
     return np.concatenate(parts, axis=1)
 
 
+@dataclass(frozen=True)
+class Looked:
+    """N hands."""
+
+    points: Array  # (N, 21, 3) metres from the palm's middle, the region's axes
+    fingers: Array  # (N, 20, 2) angles and how far off each may be, radians
+
+
 @dataclass(frozen=True, eq=False)
 class SecondLook(StoredNetwork):
     """The network. What lies at a point goes through a layer that is the same for all points, all of it
@@ -82,11 +93,14 @@ class SecondLook(StoredNetwork):
     finger_bias1: Array
     finger_weight2: Array
     finger_bias2: Array
-    finger_weight3: Array  # (., 12)
+    finger_weight3: (
+        Array  # (., 20): a finger's 4 angles and the logs of their spreads, radians, and its 12 places
+    )
     finger_bias3: Array
+    angle_mean: Array  # (20,) radians
 
-    def __call__(self, about: Floats, inner: Floats) -> Array:
-        """Points (N, 21, 3) in metres from the palm's middle, the region's axes; inner (N, 21, CHANNELS)."""
+    def __call__(self, about: Floats, inner: Floats) -> Looked:
+        """about (N, NUMBERS) as `numbers` gives it; inner (N, 21, CHANNELS) as `at_points` does."""
         count = len(about)
         known = (about.astype(self.mean.dtype) - self.mean) * self.scale
         local = _silu(inner.astype(self.mean.dtype) @ self.local_weight + self.local_bias)
@@ -108,8 +122,13 @@ class SecondLook(StoredNetwork):
         fingers = _silu(fingers @ self.finger_weight1 + self.finger_bias1)
         fingers = _silu(fingers @ self.finger_weight2 + self.finger_bias2)
         fingers = fingers @ self.finger_weight3 + self.finger_bias3
-        places[:, 1:] += fingers.reshape(count, POINTS - 1, 3)
-        return np.asarray(POINT_UNIT * places, np.float64)
+        places[:, 1:] += fingers[..., 8:].reshape(count, POINTS - 1, 3)
+        angles = fingers[..., :4].reshape(count, FINGER_ANGLES) + self.angle_mean
+        spread = np.exp(np.clip(fingers[..., 4:8], *SPREADS)).reshape(count, FINGER_ANGLES)
+        return Looked(
+            points=np.asarray(POINT_UNIT * places, np.float64),
+            fingers=np.asarray(np.stack([angles, spread], axis=-1), np.float64),
+        )
 
 
 @cache

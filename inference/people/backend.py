@@ -45,6 +45,9 @@ class PersonLandmarks(Protocol):
     ) -> NDArray[np.float16]: ...  # (52,) ARKit coefficients; NaN unless a network gave them
 
     @property
+    def fingers(self) -> NDArray[np.float16]: ...  # (2, 20, 2) see `landmarks.assembly`; NaN where not seen
+
+    @property
     def box(self) -> NDArray[np.floating[Any]]: ...  # (4,) x0, y0, x1, y1 pixels
 
     @property

@@ -103,3 +103,5 @@ def _forget(person: PersonLandmarks, points: slice) -> None:
     if points == wholebody.FACE:
         person.face[:] = np.nan
         person.expression[:] = np.nan
+    else:
+        person.fingers[int(points == wholebody.RIGHT_HAND)] = np.nan

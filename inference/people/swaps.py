@@ -66,9 +66,13 @@ def repair(track: TrackLandmarks) -> SwapRepair:
             order = _order(index)
             keypoints[rows] = track.keypoints[rows][:, order]
             points3d[rows] = track.points3d[rows][:, order]
-    _follow_wrists(keypoints, points3d, np.flatnonzero(_WITH_WRISTS[state]))
+    crossed = _follow_wrists(keypoints, points3d, np.flatnonzero(_WITH_WRISTS[state]))
+    fingers = track.fingers
+    if fingers is not None and len(crossed):
+        fingers = fingers.copy()
+        fingers[crossed] = fingers[crossed, ::-1]
     return SwapRepair(
-        landmarks=replace(track, keypoints=keypoints, points3d=points3d),
+        landmarks=replace(track, keypoints=keypoints, points3d=points3d, fingers=fingers),
         state=state,
         count=int((state > 0).sum()),
     )
@@ -84,8 +88,8 @@ def _order(state: int) -> NDArray[np.intp]:
 
 def _follow_wrists(
     keypoints: NDArray[np.float32], points3d: NDArray[np.float32], rows: NDArray[np.intp]
-) -> None:
-    """Exchange the hands, in place, in those rows whose hands now lie at each other's wrist."""
+) -> NDArray[np.intp]:
+    """Exchange the hands, in place, where they now lie at each other's wrist. Returns those rows."""
     roots, wrists = [wholebody.LEFT_HAND.start, wholebody.RIGHT_HAND.start], [9, 10]
     seen = keypoints[rows][:, roots, 2] > 0
 
@@ -99,6 +103,7 @@ def _follow_wrists(
     order[hands] = np.array(wholebody.MIRROR)[hands]
     keypoints[crossed] = keypoints[crossed][:, order]
     points3d[crossed] = points3d[crossed][:, order]
+    return crossed
 
 
 def _states(track: TrackLandmarks) -> NDArray[np.int8]:

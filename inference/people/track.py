@@ -28,6 +28,9 @@ class TrackLandmarks:
         None  # (N, 52) ARKit coefficients; NaN unless a network gave them
     )
 
+    # (N, 2, 20, 2) see `landmarks.assembly`; NaN where not seen, None if nobody kept it
+    fingers: NDArray[np.float16] | None = None
+
     def __post_init__(self) -> None:
         count = len(self.frame)
         shapes: dict[str, tuple[int, ...]] = {
@@ -40,6 +43,8 @@ class TrackLandmarks:
             shapes["face"] = (count, FACE_COUNT, 3)
         if self.expression is not None:
             shapes["expression"] = (count, 52)
+        if self.fingers is not None:
+            shapes["fingers"] = (count, 2, 20, 2)
         for name, shape in shapes.items():
             got: Any = getattr(self, name).shape
             if got != shape:

@@ -48,6 +48,7 @@ class Landmarks:
     points3d: np.ndarray
     face: np.ndarray
     expression: np.ndarray
+    fingers: np.ndarray
     box: np.ndarray
     score: float
 
@@ -75,7 +76,8 @@ def figure(place: Place, *, frame: int, jitter: float = 0.0, seed: int = 0) -> L
     box = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)]).astype(np.float32)
     face = np.full((FACE_POINTS, 3), np.nan, np.float16)
     expression = np.full(52, np.nan, np.float16)
-    return Landmarks(keypoints, points3d, face, expression, box, 0.95)
+    fingers = np.full((2, 20, 2), np.nan, np.float16)
+    return Landmarks(keypoints, points3d, face, expression, fingers, box, 0.95)
 
 
 def picture(actors: list[Actor], frame: int) -> np.ndarray:

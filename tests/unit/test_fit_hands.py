@@ -68,6 +68,23 @@ def test_a_closing_fist_comes_back(left: bool, wrist: tuple[float, float, float]
 
 
 @pytest.mark.parametrize("left", [True, False])
+def test_fingers_that_were_looked_at_are_believed_where_they_were(left: bool) -> None:
+    angles, turn = _fist(60), np.tile(np.eye(3), (60, 1, 1))
+    keypoints, points3d = _seen(angles, turn, left, pixels=4.0, metres=0.015)
+    fingers = np.full((60, 20, 2), np.nan)
+    fingers[:30] = np.stack([angles[:30].reshape(30, 20), np.full((30, 20), 0.1)], axis=-1)
+    given = {"time_s": np.arange(60) / 30.0, "keypoints": keypoints, "points3d": points3d, "camera_K": K}
+    without, fitted = fit_hand(**given, left=left), fit_hand(**given, left=left, fingers=fingers)
+    true = axis_angles(angles, left=left)
+    before, after = (_apart(fit.pose, true) for fit in (without, fitted))
+    assert after[:30].mean() < 0.5 * before[:30].mean()
+    # A second away nothing of it is left, and without a look nothing changes.
+    assert np.abs(fitted.pose[58:] - without.pose[58:]).max() < 0.05
+    unseen = fit_hand(**given, left=left, fingers=np.full((60, 20, 2), np.nan))
+    assert (unseen.pose == without.pose).all()
+
+
+@pytest.mark.parametrize("left", [True, False])
 def test_noise_never_bends_a_finger_the_wrong_way(left: bool) -> None:
     angles, turn = _fist(60), np.tile(np.eye(3), (60, 1, 1))
     fit = _fitted(*_seen(angles, turn, left, pixels=5.0, metres=0.02), left)

@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from rotocap.inference.fit.hands.anatomy import MIRROR_TURN, anatomy
 from rotocap.inference.kinematics import matrix_from_axis_angle
 from rotocap.inference.landmarks.crop import Picture, Roi
 from rotocap.inference.landmarks.hands import PRESENT, Hand, HandNetworks, Side
 from rotocap.inference.landmarks.second_look import CHANNELS, NUMBERS, at_points, second_look
 from rotocap.inference.raster import draw
+from rotocap.training.hands_anatomy import angles_of
 from rotocap.training.hands_pictures import Painter
 from rotocap.training.hands_rendered import bank, hand_points, render, true_region
 
@@ -44,16 +46,19 @@ def test_hands_one_by_one_and_together_are_read_alike() -> None:
     rng = np.random.default_rng(0)
     about, inner = rng.normal(0, 1, (3, NUMBERS)), rng.normal(0, 0.5, (3, 21, CHANNELS))
     together = second_look()(about, inner)
-    assert together.shape == (3, 21, 3)
-    alone = [second_look()(about[k : k + 1], inner[k : k + 1])[0] for k in range(3)]
-    assert np.abs(together - alone).max() < 1e-5
+    assert together.points.shape == (3, 21, 3) and together.fingers.shape == (3, 20, 2)
+    assert (together.fingers[..., 1] > 0).all()
+    for k in range(3):
+        alone = second_look()(about[k : k + 1], inner[k : k + 1])
+        assert np.abs(together.points[k] - alone.points[0]).max() < 1e-5
+        assert np.abs(together.fingers[k] - alone.fingers[0]).max() < 1e-4
 
 
 @needs_bank
 def test_the_second_look_is_nearer_to_the_truth_and_turns_with_the_picture() -> None:
     rng = np.random.default_rng(21)
     poses, networks = bank(MOTION, "test"), HandNetworks(threads=1)
-    first, second = [], []
+    first, second, bends = [], [], []
     while len(first) < 25:
         images, truth = render(poses, rng, frames=1)
         places, K = truth["truth"][0], truth["K"]
@@ -69,9 +74,17 @@ def test_the_second_look_is_nearer_to_the_truth_and_turns_with_the_picture() -> 
         looked = hand.of(side)
         for points, errors in ((hand.metres, first), (looked.metres, second)):
             errors.append(np.linalg.norm((points - points[9]) - (own - own[9]), axis=-1)[4::4].mean())
+        assert looked.fingers is not None
+        bent = truth["pose"][:1] * (1.0 if truth["left"] else MIRROR_TURN)
+        true = np.clip(angles_of(bent, anatomy().axes)[0], anatomy().low, anatomy().high).ravel()
+        bends.append([looked.fingers[:, 0] - true, looked.fingers[:, 1], anatomy().mean.ravel() - true])
         assert np.abs(looked.metres[0]).max() < 1e-9
         assert (looked.points == hand.points).all()
     assert np.mean(second) < 0.9 * np.mean(first)
+    # It knows of bends more than nothing, and where it knows less.
+    off, spread, guess = np.moveaxis(np.array(bends), 1, 0)
+    assert np.abs(off).mean() < 0.75 * np.abs(guess).mean()
+    assert np.corrcoef(np.abs(off).ravel(), spread.ravel())[0, 1] > 0.2
     # The picture turned by a quarter, and the region with it, is the same picture to the network.
     turned = np.ascontiguousarray(cv2.rotate(images[0], cv2.ROTATE_90_CLOCKWISE))
     last = images[0].shape[0] - 1
@@ -119,8 +132,11 @@ def test_training_lowers_the_loss_and_the_export_answers_alike() -> None:
         out = net(torch.tensor(looks.about), torch.tensor(looks.inner).float()).numpy()
     off = (out[:, :63].reshape(-1, 21, 3) - looks.points)[:, 1:, 2]
     assert off.std() < 0.92 * looks.points[:, 1:, 2].std()
-    points = net.exported()(looks.about[:5], looks.inner[:5])
-    assert np.abs(points - 0.03 * out[:5, :63].reshape(-1, 21, 3)).max() < 1e-4
+    found = net.exported()(looks.about[:5], looks.inner[:5])
+    assert np.abs(found.points - 0.03 * out[:5, :63].reshape(-1, 21, 3)).max() < 1e-4
+    angles = anatomy().mean.ravel() + 0.4 * out[:5, 105:125]
+    assert np.abs(found.fingers[..., 0] - angles).max() < 1e-4
+    assert found.fingers[..., 1] == pytest.approx(0.4 * np.exp(out[:5, 125:145]), rel=1e-3)
 
 
 def test_too_few_samples_say_what_to_run(tmp_path: Path) -> None:

@@ -79,6 +79,9 @@ def test_what_is_right_becomes_left_in_the_mirror(backend: MediapipeBackend) -> 
     face_width = float(np.ptp(straight.keypoints[wholebody.FACE, 0]))
     assert np.median(apart[wholebody.FACE]) < 0.03 * face_width
     assert np.median(apart[wholebody.RIGHT_HAND]) < 0.06 * face_width
+    # Fingers are told as a left hand's on either side; the hand that is not there has none.
+    held, flipped = straight.fingers[1].astype(float), mirrored.fingers[0].astype(float)
+    assert np.abs(held[:, 0] - flipped[:, 0]).mean() < 0.12 and (held[:, 1] > 0).all()
 
 
 def test_depth_and_metres_are_in_camera_axes(backend: MediapipeBackend) -> None:

@@ -16,6 +16,7 @@ ALL = np.ones(3, np.float32)
 def person(x: float):
     landmarks = figure((x, 120.0, 150.0), frame=0)
     landmarks.points3d[FACE.start :] = 0.0
+    landmarks.fingers[:] = 0.0
     return landmarks
 
 
@@ -30,6 +31,9 @@ def put(landmarks, points: slice, place: np.ndarray, size: float) -> None:
 def seen(landmarks, points: slice) -> bool:
     known = bool(np.isfinite(landmarks.points3d[points]).all())
     assert known == bool((landmarks.keypoints[points, 2] > 0).all())
+    for side, hand in enumerate((LEFT, RIGHT)):
+        if points == hand:
+            assert known == bool(np.isfinite(landmarks.fingers[side]).all()), "fingers go with their hand"
     return known
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scripted_people import figure
@@ -40,18 +42,23 @@ def take(*, turn=None, jitter=0.004, face=0.0):
         points3d.append(deep)
         boxes.append(landmarks.box)
     frames = np.arange(COUNT)
-    return TrackLandmarks(frames, frames / 30.0, np.array(keypoints), np.array(points3d), np.array(boxes))
+    fingers = np.zeros((COUNT, 2, 20, 2), np.float16)
+    fingers[:, 1] = 1.0
+    return TrackLandmarks(
+        frames, frames / 30.0, np.array(keypoints), np.array(points3d), np.array(boxes), fingers=fingers
+    )
 
 
 def swapped(track, frames, points, *, hands=True):
-    keypoints, points3d = track.keypoints.copy(), track.points3d.copy()
+    keypoints, points3d, fingers = track.keypoints.copy(), track.points3d.copy(), track.fingers.copy()
     if hands:
+        fingers[list(frames)] = fingers[list(frames), ::-1]
         points = np.concatenate([points, np.arange(91, 133)])
     order = np.arange(133)
     order[points] = MIRROR[points]
     for frame in frames:
         keypoints[frame], points3d[frame] = keypoints[frame][order], points3d[frame][order]
-    return TrackLandmarks(track.frame, track.time_s, keypoints, points3d, track.box)
+    return replace(track, keypoints=keypoints, points3d=points3d, fingers=fingers)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +75,7 @@ def test_what_was_exchanged_comes_back_exactly(points, hands, frames):
     assert result.count == len(frames)
     np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
     np.testing.assert_array_equal(result.landmarks.points3d, truth.points3d)
+    np.testing.assert_array_equal(result.landmarks.fingers, truth.fingers)
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.004, 0.01])
@@ -125,6 +133,7 @@ def test_hands_that_were_right_stay_with_their_wrist():
     truth = take()
     result = swaps.repair(swapped(truth, range(30, 40), ARMS, hands=False))
     np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
+    np.testing.assert_array_equal(result.landmarks.fingers, truth.fingers)
 
 
 def test_a_face_says_which_way_round_a_take_is_that_is_mostly_exchanged():

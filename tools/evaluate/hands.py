@@ -76,6 +76,7 @@ def fingers(seen: Seen, say: Callable[[str], None], *, arms: bool = True) -> dic
             camera_K=seen.K[row],
             left=left,
             forearm=_forearm(seen, row, rng) if arms else None,
+            fingers=None if seen.fingers is None else seen.fingers[row],
         )
         took += time.process_time() - begun
         truth = seen.pose[row]

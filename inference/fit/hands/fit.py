@@ -28,7 +28,7 @@ from .gauss_newton import (
     solve_together,
 )
 from .palm import hand_frame
-from .reader import PALM, reader, upright
+from .reader import PALM, Reading, reader, upright
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -40,6 +40,8 @@ _RUN, _RUN_OVERLAP = 2400, 90  # frames of which all is held in memory; the over
 _PIXELS = 3.0  # pixels of the picture that a point is off, however large the hand
 _FLAT = 1.0  # times the network's own error across the line of sight
 _SPREAD, _ANGLE_SPREAD = 2.0, 1.0  # sd of what was read over its spread: its errors go together
+# The same of angles where the picture was looked at a second time: of those, and of those read beside them.
+_LOOKED_SPREAD, _READ_AFTER = 0.32, 1.8
 _LASTING = 0.25  # seconds over which errors are alike
 _QUICK = 8.0  # how much more precise than their places are the points' quick moves
 _QUICK_ANGLES = 0.06  # and how little what was read of the angles says of them
@@ -68,9 +70,12 @@ def fit_hand(
     camera_K: Array,
     left: bool,
     forearm: Array | None = None,
+    fingers: Floats | None = None,
 ) -> HandFit:
     """keypoints (T, 21, 3) pixels and certainty, points3d (T, 21, 3) metres from the wrist, camera axes.
 
+    fingers (T, 20, 2): angles and their spreads, radians, as a second look at the picture has them; NaN where
+    nobody looked, None if nowhere.
     forearm (T, 3): unit vectors from elbow to wrist in camera axes, NaN or None where not known.
     """
     count = len(time_s)
@@ -89,13 +94,15 @@ def fit_hand(
         return HandFit(axis_angles(relaxed, left=left), seen, turn)
     seen[rows] = sure[rows]
     arm = np.full((count, 3), np.nan) if forearm is None else forearm
+    looked = np.full((count, ANGLES, 2), np.nan) if fingers is None else np.asarray(fingers, np.float64)
     state, done = None, 0
     while done < len(rows):
         first = max(0, done - _RUN_OVERLAP)
         run = rows[first : first + _RUN]
         evidence, start = _gathered(
-            time_s[run], keypoints[run], points3d[run], certainty[run], arm[run], camera_K, left=left
-        )
+            time_s[run], keypoints[run], points3d[run], certainty[run], arm[run], looked[run], camera_K,
+            left=left,
+        )  # fmt: skip
         start = solve_alone(evidence, start)
         part = _joined_up(_settled(evidence, start), start)
         state = part if state is None else _joined(state, part, overlap=done - first)
@@ -121,6 +128,7 @@ def _gathered(
     points3d: Array,
     certainty: Array,
     forearm: Array,
+    looked: Array,
     camera_K: Array,
     *,
     left: bool,
@@ -142,6 +150,7 @@ def _gathered(
     pixel = _PIXELS * depth[:, None] / focal[0]
     flat_sigma = np.hypot(_FLAT * hand.point_error, pixel)
     worth = _WORTH * certainty
+    angles, angle_precision = _angles(read, looked)
     evidence = HandEvidence(
         time_s=time_s,
         flat=flat,
@@ -153,12 +162,25 @@ def _gathered(
         worth=worth,
         pixel=pixel,
         lengths=np.ones((5, 4)),
-        angles=read.angles.reshape(-1, ANGLES),
-        angle_precision=1.0 / (_ANGLE_SPREAD * read.angle_spread.reshape(-1, ANGLES)) ** 2,
+        angles=angles,
+        angle_precision=angle_precision,
         detected=_detected(flat, points3d, read.points),
         touch=_touching(time_s, flat * depth[:, None, None], read.points, certainty),
     )
-    return evidence, HandState(place, turn, read.angles)
+    return evidence, HandState(place, turn, angles.reshape(-1, 5, 4))
+
+
+def _angles(read: Reading, looked: Array) -> tuple[Array, Array]:
+    """Angles (T, 20) and their precision, of what was read of the points and what the picture looked like.
+
+    Who saw the picture is believed before who knows the points only.
+    """
+    there = np.isfinite(looked).all(axis=-1)
+    sd = read.angle_spread.reshape(-1, ANGLES) * np.where(there, _READ_AFTER, _ANGLE_SPREAD)
+    own = 1.0 / sd**2
+    seen = np.where(there, 1.0 / (_LOOKED_SPREAD * np.where(there, looked[..., 1], 1.0)) ** 2, 0.0)
+    value = own * read.angles.reshape(-1, ANGLES) + seen * np.where(there, looked[..., 0], 0.0)
+    return np.asarray(value / (own + seen)), np.asarray(own + seen)
 
 
 def _detected(flat: Array, points3d: Array, like: Array) -> Array:

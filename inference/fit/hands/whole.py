@@ -26,13 +26,15 @@ def pose_hands(
     time_s: Array,
     keypoints: Floats,
     points3d: Floats,
+    fingers: Floats | None = None,
     camera_K: Array,
     pelvis: Array,
     rest: Array,
 ) -> Array:
     """Fill in fingers and wrists of poses (T, 55, 3), in place; how surely each hand was seen (T, 2).
 
-    keypoints and points3d (T, 133, 3) as in `wholebody`; pelvis (T, 3) and the turn of poses' pelvis in
+    keypoints and points3d (T, 133, 3) as in `wholebody`; fingers (T, 2, 20, 2) as in
+    `landmarks.assembly`, None if nobody looked; pelvis (T, 3) and the turn of poses' pelvis in
     the camera's frame; rest (55, 3) the person's joints.
     """
     seen = np.zeros((len(poses), 2))
@@ -45,6 +47,7 @@ def pose_hands(
             time_s=time_s,
             keypoints=keypoints[:, points],
             points3d=points3d[:, points],
+            fingers=None if fingers is None else fingers[:, 0 if left else 1],
             camera_K=camera_K,
             left=left,
             forearm=arms[:, 0 if left else 1],
