@@ -170,7 +170,8 @@ sports; children, floor acrobatics and other people's hands on the body are hard
 
 def _beginning(run: dict[str, Any]) -> str:
     out = f" It began from an earlier run's weights ({run['begin']})." if run.get("begin") else ""
-    return out + (" Its last part drew the worst takes oftener (`examine`)." if run.get("emphasis") else "")
+    drawn = " Takes that an earlier network read worst were drawn oftener (`examine`)."
+    return out + (drawn if run.get("emphasis") else "")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from .motion_data import SHARED, MotionSet
 from .synthesis import Synthesis, Variety
 
 ROOT = Path(__file__).parents[1]
+EMPHASIS = Path(__file__).parent / "emphasis.json"  # of `examine` on an earlier network, by take
 _HIDDEN = ("trunk", "whole", "past", "future")  # parts of the network between entry and heads
 
 
@@ -250,7 +251,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "training" / "lift")
     parser.add_argument("--minutes", type=float, default=TrainOptions.minutes)
     parser.add_argument("--begin", type=Path, help="checkpoint whose weights to start from")
-    parser.add_argument("--emphasis", type=Path, help="emphasis.json of `examine`: what to learn more of")
+    parser.add_argument(
+        "--emphasis", type=Path, default=EMPHASIS, help="emphasis.json of `examine`: what to draw oftener"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--gpu", action="store_true", help="a wider network, on CUDA")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="options of run and model")
@@ -273,7 +276,7 @@ def main() -> None:
         model_options=ModelOptions(**net),
         variety=Variety(),
         begin=given.begin,
-        emphasis=json.loads(given.emphasis.read_text(encoding="utf-8")) if given.emphasis else None,
+        emphasis=json.loads(given.emphasis.read_text(encoding="utf-8")),
         device="cuda" if given.gpu else "cpu",
     )
 
