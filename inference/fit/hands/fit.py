@@ -41,7 +41,7 @@ _PIXELS = 3.0  # pixels of the picture that a point is off, however large the ha
 _FLAT = 1.0  # times the network's own error across the line of sight
 _SPREAD, _ANGLE_SPREAD = 2.0, 1.0  # sd of what was read over its spread: its errors go together
 # The same of angles where the picture was looked at a second time: of those, and of those read beside them.
-_LOOKED_SPREAD, _READ_AFTER = 0.32, 1.8
+_LOOKED_SPREAD, _READ_AFTER = 0.5, 1.4
 _LASTING = 0.25  # seconds over which errors are alike
 _QUICK = 8.0  # how much more precise than their places are the points' quick moves
 _QUICK_ANGLES = 0.06  # and how little what was read of the angles says of them
