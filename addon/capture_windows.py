@@ -28,7 +28,10 @@ def tell(text: str | None) -> None:
     global _told
     _told = text
     for window in bpy.context.window_manager.windows:
-        window.workspace.status_text_set(text)
+        # Blender looks at the context's window, not at whose workspace it is. A timer after a file was
+        # opened has none, and that would be Blender's end.
+        with bpy.context.temp_override(window=window):
+            window.workspace.status_text_set(text)
 
 
 def tell_for_a_while(text: str) -> None:
