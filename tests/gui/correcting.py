@@ -5,12 +5,27 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from installed import armatures, module, with_take
-from window import Steps, click, click_at, drag, find, in_viewport, picture, press, say, viewport, wait_for
+from installed import TAKE, armatures, module, with_take
+from window import (
+    Steps,
+    click,
+    click_at,
+    drag,
+    find,
+    in_viewport,
+    picture,
+    press,
+    say,
+    settled,
+    viewport,
+    wait_for,
+)
 
 FRAME, FAR = 45, 100
 SWAPPED = 75  # the legs are exchanged around it
 BONE = "left_elbow"
+AGAIN = (8, 15)
+ROOM = 15  # pixels of the window around the person
 LEFT_WRIST = 9  # of the 133 points
 LATER = SWAPPED + 18  # up to there in the end
 EYE = "bpy.ops.rotocap.toggle_layer(layer='clean_on')"
@@ -80,6 +95,47 @@ def drag_a_point() -> Steps:
     assert at > 3.0 and far < 0.5, (at, far)
     say(f"dragged the left wrist: {at:.0f} degrees of the elbow at the frame, {far:.2f} far from it")
     picture("18_dragged.png")
+
+
+def box_around_person() -> tuple[tuple[int, int], tuple[int, int]]:
+    """Two corners in the window, around all that is seen of the person at the frame."""
+    scene = bpy.context.scene
+    entry = scene.rotocap.performances[scene.rotocap.performance_index]
+    _, area, _ = viewport()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    captured = module("addon.captured")
+    data, row = captured.row_of(entry, scene)
+    points = data.keypoints[row, :17]
+    shown = module("addon.overlay.picture").picture_in(
+        region, area.spaces.active.region_3d, scene.camera, scene, data.size
+    )
+    places = shown.to_region(points[points[:, 2] > 0.3, :2].astype(np.float32))
+    low, high = places.min(axis=0) - ROOM, places.max(axis=0) + ROOM
+    limit = viewport()[2].x - region.x - 5  # where the sidebar begins
+    corners = ((low[0], high[1]), (min(high[0], limit), low[1]))
+    return tuple((region.x + round(float(x)), region.y + round(float(y))) for x, y in corners)
+
+
+def capture_again() -> Steps:
+    """Some frames once more, of what is in a box that is drawn around the person."""
+    scene = bpy.context.scene
+    scene.frame_set(AGAIN[0])
+    scene.frame_preview_start, scene.frame_preview_end = AGAIN
+    bpy.ops.ed.undo_push(message="Another range")
+    yield 0.3
+    kept = scene.rotocap.performances[scene.rotocap.performance_index].corrections
+    before = turns(BONE, (AGAIN[0] + 3, FAR))
+    yield from click("bpy.ops.rotocap.capture_again")
+    yield 0.3
+    yield from drag(*box_around_person(), picture_of="19_box.png")
+    yield from wait_for(lambda: kept.steps[0].kind == "take_over", "the range is captured again", seconds=90)
+    yield 0.5
+    step = kept.steps[0]
+    assert (step.first, step.last) == AGAIN and (TAKE / step.file).is_file(), (step.first, step.last)
+    there, outside = degrees(before, turns(BONE, (AGAIN[0] + 3, FAR)))
+    assert 0.01 < there < 30.0 and outside < 0.1, (there, outside)
+    say(f"captured again in a box: {there:.1f} degrees of the elbow there, {outside:.2f} outside")
+    picture("19_captured_again.png")
 
 
 def clean_up(raw: np.ndarray) -> Steps:
@@ -155,6 +211,7 @@ def story() -> Steps:
     at, far = degrees(raw, corrected)
     assert abs(at - 40.0) < 2.0 and far < 0.1, (at, far)
     say(f"corrected by a pose: {at:.1f} degrees at the frame, {far:.2f} far from it")
+    yield from settled()
     picture("12_corrected.png", page="quick-start-4")
 
     yield from click("bpy.ops.rotocap.toggle_edits", across=0.07)
@@ -167,6 +224,7 @@ def story() -> Steps:
 
     yield from clean_up(raw)
     yield from drag_a_point()
+    yield from capture_again()
 
     for _ in range(24):
         if not len(armatures()[0].rotocap.edits.entries) and degrees(raw, turns()).max() < 0.1:
