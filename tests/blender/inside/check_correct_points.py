@@ -231,6 +231,12 @@ def test_the_points_are_those_of_the_frame_at_the_playhead(scene, module, filmed
     assert np.abs(at.places - later.places).max() > 3.0
     scene.frame_set(500)
     assert not len(points.at_playhead(bpy.context).keypoints), "nobody is here"
+    # And the list of points put right names frames of the scene.
+    entry, _, _ = filmed
+    frame_of = module("addon.captured").scene_frame_of
+    assert [frame_of(entry, scene, frame) for frame in (0, 30, 500)] == [1, 31, None]
+    scene.render.fps = 60
+    assert frame_of(entry, scene, 30) == 61
 
 
 def begun(scene, module, entry):
