@@ -43,7 +43,7 @@ def moves(armature) -> tuple[int, int]:
     return round(first), round(last)
 
 
-def test_applying_a_take_fills_the_list(scene, two) -> None:
+def test_applying_a_take_fills_the_list(scene, module, two) -> None:
     one, other = entries()
     assert (one.name, other.name) == ("Person 1", "Person 2")
     assert (one.take, one.person, other.person) == (str(two), 1, 2)
@@ -53,6 +53,10 @@ def test_applying_a_take_fills_the_list(scene, two) -> None:
     assert one.armature.name == "Person 1" and one.armature.type == "ARMATURE"
     assert {ob.name for ob in one.collection.objects} == {"Person 1", "Person 1 body"}
     assert tuple(one.colour) == pytest.approx((0.9, 0.6, 0.1))
+    in_scene = module("addon.performances").are_in_scene
+    assert in_scene(scene), "the panel offers to put the take in again"
+    scene.rotocap.take = str(two.with_name("Another.take"))
+    assert not in_scene(scene)
 
 
 def with_character(scene):
