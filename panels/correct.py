@@ -209,12 +209,12 @@ class ROTOCAP_PT_points(_OfEntry, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, entry = self.layout, corrections.chosen(context)
-        if correct_session.running() is not None:
-            _solving(layout)
         column = layout.column(align=True)
         column.operator("rotocap.drag_point", icon="RESTRICT_SELECT_OFF")
         column.operator("rotocap.capture_again", icon="REC")
         column.operator_menu_enum("rotocap.take_from_person", "other", icon="COMMUNITY")
+        if correct_session.running() is not None:  # below, so that no button slides away under the mouse
+            _solving(layout)
         kept = entry.corrections
         if len(kept.pins):
             layout.template_list("ROTOCAP_UL_points", "", kept, "pins", kept, "pin", rows=2)
