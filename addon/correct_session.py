@@ -23,6 +23,7 @@ from .performance_properties import RotocapPerformance
 
 _TICK_S = 0.1
 _WAIT_S = 0.25  # between two looks whether the keys may be made
+_PATIENCE_S = 0.3  # for the child to end by itself, which takes its own folder away
 
 Keep = Callable[[RotocapPerformance], list[str]]
 """Keeps what was solved with the performance, before its keys are made. Returns notes for the animator.
@@ -60,14 +61,14 @@ class Correction:
         return self.waiting or (self._task.text if self._task is not None else "")
 
     def cancel(self) -> None:
-        """Ask the child to stop, or do not make the keys that wait: all is as it was then."""
+        """Give it up at once, also where only the keys wait: there is nothing to keep."""
         self.stopped = True
         if self._task is not None:
-            self._task.cancel()
+            self._task.close(patience_s=_PATIENCE_S)
 
     def tick(self) -> float | None:
         """What the timer does. Returns seconds until the next time, None when all is over."""
-        if self._task is not None and self._task.tick():
+        if self._task is not None and not self.stopped and self._task.tick():
             self._tell()
             return _TICK_S
         self.waiting = "" if self.stopped else not_now()

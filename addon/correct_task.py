@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..inference.errors import Cancelled, RotocapError
+from ..inference.errors import RotocapError
 from .worker_process import WorkerProcess
 
 _BUDGET_S = 0.003  # of Blender's main thread for a tick
@@ -26,7 +26,6 @@ class CorrectTask:
         self.fraction = 0.0
         self._problem = ""
         self._done = False
-        self._cancelled = False
         self._child = WorkerProcess(options)
 
     def tick(self) -> bool:
@@ -41,7 +40,6 @@ class CorrectTask:
                 self._done = True
             elif event == "error":
                 self._problem = str(message.get("message"))
-                self._cancelled = message.get("code") == "stopped"
         if not (self._done or self._problem or self._child.ended):
             return True
         if not self._done and not self._problem:
@@ -57,18 +55,12 @@ class CorrectTask:
         finally:
             self.close()
 
-    def cancel(self) -> None:
-        """Ask it to stop; it is over soon."""
-        self._child.send("cancel")
-
     def result(self) -> Path:
-        """The file. RotocapError says what went wrong, Cancelled that it was stopped."""
-        if self._cancelled:
-            raise Cancelled
+        """The file. RotocapError says what went wrong."""
         if self._problem or not self.out.is_file():
             raise RotocapError(self._problem or f"{self.out.name}: was not written; try again")
         return self.out
 
-    def close(self) -> None:
-        """The child is gone after this."""
-        self._child.close(patience_s=1.0)
+    def close(self, *, patience_s: float = 1.0) -> None:
+        """The child is gone after this; it is killed if it has not ended by itself within patience_s."""
+        self._child.close(patience_s=patience_s)

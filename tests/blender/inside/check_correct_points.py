@@ -268,7 +268,7 @@ def test_a_correction_that_is_stopped_leaves_all_as_it_was(scene, module, filmed
     before = joint(armature, scene, "left_wrist", 31)
     correction, out = begun(scene, module, entry)
     correction.cancel()
-    ticked(correction)
+    assert correction.tick() is None and correction.over, "at once, whatever the child is at"
     assert correction.stopped and correction.said() == "Stopped: all is as it was"
     assert not len(entry.corrections.pins) and not out.is_file()
     assert np.abs(joint(armature, scene, "left_wrist", 31) - before).max() < 1e-6
