@@ -20,11 +20,14 @@ import traceback
 import bpy
 import capturing
 import character
+import contacting
 import correcting
 import dropping
 import escaping
 import filing
 import leaving
+import performing
+import picking
 import queueing
 import rendering
 import seeing
@@ -34,6 +37,9 @@ from window import OUT, PATIENCE, Steps, picture, say
 STORIES = {
     "capturing": (capturing.story,),
     "correcting": (correcting.story,),
+    "contacting": (contacting.story,),
+    "performing": (performing.story,),
+    "picking": (picking.story,),
     "character": (character.story,),
     "seeing": (seeing.story,),
     "rendering": (rendering.story,),
