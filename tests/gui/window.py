@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -83,11 +84,12 @@ def show_tab() -> Steps:
     """Open the sidebar at our tab."""
     _, area, _ = viewport()
     area.spaces.active.show_region_ui = True
-    for _ in range(20):  # a slow window takes its time until the sidebar has tabs
+    for _ in range(60):  # a slow window takes its time until the sidebar has our tab
         yield 0.5
         if viewport()[2].active_panel_category == "Rotocap":
             break
-        viewport()[2].active_panel_category = "Rotocap"
+        with contextlib.suppress(TypeError):  # not there yet
+            viewport()[2].active_panel_category = "Rotocap"
         viewport()[1].tag_redraw()
 
 
