@@ -169,6 +169,9 @@ def test_what_the_networks_run_on_is_said(module, ours) -> None:
     assert bpy.ops.rotocap.check_device() == {"FINISHED"}
     assert check.answer().startswith("Used: CPU, 1 thread, ONNX Runtime "), check.answer()
     assert " ms a person and frame" in check.answer()
+    shown: list[str] = []
+    module("addon.preferences")._draw_device(Written(shown), ours)
+    assert shown[:2] == ["Runs on", "Processor"] and "Used: CPU, 1 thread" in " ".join(shown)
 
 
 def test_a_face_landmarker_of_ones_own_is_in_use(scene, module, ours) -> None:
