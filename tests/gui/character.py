@@ -8,7 +8,7 @@ import json
 import sys
 
 import bpy
-from installed import TAKE
+from installed import TAKE, module
 from window import Steps, click, picture, press, say, scroll_down, show_tab, viewport
 
 HEADER = 27  # pixels from a button's middle to the next panel's header
@@ -66,17 +66,32 @@ def story() -> Steps:
     assert len(rig.animation_data.nla_tracks) == 1
     picture("33_applied.png")
 
+    # Another setting, applied again: in the place of the first result, not beside it.
+    actions = len(bpy.data.actions)
+    scene.rotocap.retarget.fingers = False
+    bpy.ops.ed.undo_push(message="Without fingers")
+    yield from click("bpy.ops.rotocap.apply_to_armature")
+    yield 1.0
+    rig = bpy.data.objects[name]
+    (track,) = rig.animation_data.nla_tracks
+    (strip,) = track.strips
+    assert len(bpy.data.actions) == actions, [action.name for action in bpy.data.actions]
+    bones = {curve.data_path for curve in module("addon.blender_versions").curves_of(strip.action)}
+    assert not any("Index" in path for path in bones) and any("Spine" in path for path in bones), bones
+    say(f"applied again without fingers: {actions} action still, {len(bones)} moved channels")
+
     yield from click("bpy.ops.rotocap.find_bone_map", above=HEADER)
     yield from scroll_down()
     yield 1.0  # panels slide into their places
     picture("34_certificate.png")
 
     before = scene.frame_current
-    yield from press("Z", ctrl=True)
+    for _ in range(3):  # the second result, the setting, the first result
+        yield from press("Z", ctrl=True)
     yield 0.5
     rig = bpy.data.objects[name]
-    assert rig.animation_data is None or not rig.animation_data.nla_tracks, "one undo step takes it away"
+    assert rig.animation_data is None or not rig.animation_data.nla_tracks, "undo takes it away"
     assert not rig.rotocap.certificate
     assert rig.rotocap.preset == "mixamo", "and leaves the map"
-    say(f"one undo takes the motion off the character (frame {before} -> {bpy.context.scene.frame_current})")
+    say(f"undo takes the motion off the character (frame {before} -> {bpy.context.scene.frame_current})")
     picture("35_undone.png")
