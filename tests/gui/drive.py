@@ -25,6 +25,7 @@ import correcting
 import dropping
 import escaping
 import filing
+import importing
 import leaving
 import performing
 import picking
@@ -45,6 +46,7 @@ STORIES = {
     "rendering": (rendering.story,),
     "queueing": (queueing.story,),
     "dropping": (dropping.story,),
+    "importing": (importing.story,),
     "escaping": (escaping.story,),
     "filing": (filing.story,),
     "leaving": (leaving.quits, leaving.is_killed, leaving.finishes),
