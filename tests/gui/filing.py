@@ -7,9 +7,11 @@ import shutil
 
 import bpy
 from capturing import over, people, read
-from installed import PACKAGE, TAKE, module, session, with_take
+from importing import choose
+from installed import PACKAGE, TAKE, VIDEO, module, session, with_take
 from window import HERE, Steps, click, in_viewport, picture, press, say, show_tab, viewport, wait_for
 
+AWAY = HERE / "umgezogen"  # another folder
 BLEND = HERE / "Arbeit in Ü.blend"
 
 
@@ -34,6 +36,46 @@ def preferences() -> Steps:
     picture("22_networks.png")
     area.type = "VIEW_3D"
     yield 0.5
+
+
+def elsewhere() -> Steps:
+    """As on a machine that has neither the video nor the take: words, and where the video is can be told."""
+    shutil.rmtree(HERE / "half.take", ignore_errors=True)
+    AWAY.mkdir()
+    shutil.move(TAKE, AWAY)
+    shutil.move(VIDEO, AWAY)
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(BLEND))
+        yield 0.5
+        yield from show_tab()
+        for frame in (5, 50):
+            bpy.context.scene.frame_set(frame)
+            yield 0.3
+        footage, scene = module("addon.footage"), bpy.context.scene
+        assert footage.is_missing(footage.video_path(scene)), footage.video_path(scene)
+        problem, entry = module("addon.captured").problem, scene.rotocap.performances[0]
+        yield from wait_for(lambda: bool(problem(entry)), "words about the take", seconds=10)
+        assert TAKE.name in problem(entry), problem(entry)
+        say(f"without the take: {problem(entry)}")
+        picture("23_video_and_take_gone.png")
+
+        shutil.move(AWAY / TAKE.name, TAKE)
+        bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
+        yield from click("bpy.ops.rotocap.find_video")
+        yield from choose(AWAY / VIDEO.name)
+        footage, scene = module("addon.footage"), bpy.context.scene
+        assert footage.video_path(scene) == AWAY / VIDEO.name, footage.video_path(scene)
+        assert not footage.is_missing(footage.video_path(scene))
+        clips = {bpy.path.abspath(clip.filepath) for clip in bpy.data.movieclips}
+        assert clips == {str(AWAY / VIDEO.name)}, clips
+        assert module("inference.take").Take.open(TAKE).video.path == str(AWAY / VIDEO.name)
+        yield 0.5
+        picture("23_found.png")
+        say("the video is found again, and its take follows")
+    finally:
+        for path in (TAKE, VIDEO):
+            if (AWAY / path.name).exists():
+                shutil.move(AWAY / path.name, path)
 
 
 def story() -> Steps:
@@ -78,19 +120,7 @@ def story() -> Steps:
 
     yield from preferences()
 
-    # As on a machine that has neither the video nor the take.
-    shutil.rmtree(HERE / "half.take", ignore_errors=True)
-    shutil.move(TAKE, HERE / "away.take")
-    try:
-        bpy.ops.wm.open_mainfile(filepath=str(BLEND))
-        yield 0.5
-        yield from show_tab()
-        for frame in (5, 50):
-            bpy.context.scene.frame_set(frame)
-            yield 0.3
-        picture("23_take_gone.png")
-    finally:
-        shutil.move(HERE / "away.take", TAKE)
+    yield from elsewhere()
 
     bpy.ops.preferences.addon_disable(module=PACKAGE)
     yield 0.5
