@@ -25,7 +25,7 @@ FRAME, FAR = 45, 100
 SWAPPED = 75  # the legs are exchanged around it
 BONE = "left_elbow"
 AGAIN = (8, 15)
-ROOM = 15  # pixels of the window around the person
+ROOM = 45  # pixels of the window around the person: points end at eyes and ankles
 LEFT_WRIST = 9  # of the 133 points
 LATER = SWAPPED + 18  # up to there in the end
 EYE = "bpy.ops.rotocap.toggle_layer(layer='clean_on')"
