@@ -29,7 +29,7 @@ from .hands_samples import believed, files, looked_file, samples_of
 
 Array = NDArray[np.float64]
 
-_LOCAL, _HIDDEN, _FINGER, _LAST = 16, 256, 128, 64
+_LOCAL, _HIDDEN, _FINGER, _LAST = 24, 384, 192, 64
 _DROPOUT, _JITTER = 0.12, 0.04
 _BATCH, _RATE, _DECAY = 160, 1.5e-3, 2e-2
 
@@ -243,7 +243,7 @@ def train(folder: Path, *, steps: int) -> tuple[SecondLook, str]:
 def _card(about: str, held: int, figures: str) -> str:
     return f"""# Model card: second_look.npz
 Rotocap's own network: what MediaPipe's hand network knows, halfway through, of the picture around each of
-its 21 points, its points and the side in; 21 points in space out. `docs/hands.md` describes it.
+its 21 points, its points and the side in; 21 points in space, 20 angles and their spreads out. `docs/hands.md` describes it.
 
 - **Licence**: GPL-3.0-or-later, as the project. Made by `python -m rotocap.training.hands_samples`
   and `python -m rotocap.training.hands_look`.
@@ -258,14 +258,14 @@ its 21 points, its points and the side in; 21 points in space out. `docs/hands.m
 - **On {held} hands held out**, of other bones and views: {figures}.
 
 Known weaknesses: one hand's mesh in many sizes and colours, without nails and creases; no objects, no
-second hand near it. It answers with points in space only: the points in the picture are the hand network's.
+second hand near it. It tells nothing of the picture: the points in it are the hand network's.
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--out", type=Path, default=PATH)
     options = parser.parse_args()
     torch.set_num_threads(1)
