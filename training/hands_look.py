@@ -243,7 +243,8 @@ def train(folder: Path, *, steps: int) -> tuple[SecondLook, str]:
 def _card(about: str, held: int, figures: str) -> str:
     return f"""# Model card: second_look.npz
 Rotocap's own network: what MediaPipe's hand network knows, halfway through, of the picture around each of
-its 21 points, its points and the side in; 21 points in space, 20 angles and their spreads out. `docs/hands.md` describes it.
+its 21 points, its points and the side in; 21 points in space, 20 angles and their spreads out.
+`docs/hands.md` describes it.
 
 - **Licence**: GPL-3.0-or-later, as the project. Made by `python -m rotocap.training.hands_samples`
   and `python -m rotocap.training.hands_look`.
