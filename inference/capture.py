@@ -75,14 +75,17 @@ def mediapipe(options: CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]
     # Loading onnxruntime takes a while, and who only reads a take does not need it.
     from .landmarks import face_landmarker
     from .landmarks.backend import MediapipeBackend
-    from .models import hashes
+    from .landmarks.second_look import PATH as SECOND_LOOK
+    from .models import hashes, sha256_file
 
     networks = MediapipeBackend(
         threads=options.threads, hands=options.hands, face=options.face, landmarker=options.face_landmarker
     )
+    # What the hands are looked at with is as much part of what was read as the graphs are.
+    read_by = hashes() | {"second_look": sha256_file(SECOND_LOOK)}
     if options.face_landmarker is None:
-        return networks, hashes()
-    return networks, hashes() | face_landmarker.hashes(options.face_landmarker)
+        return networks, read_by
+    return networks, read_by | face_landmarker.hashes(options.face_landmarker)
 
 
 def capture(

@@ -10,6 +10,8 @@ from ..addon.preferences import threads
 from ..inference.catalogue import find, remove
 from ..inference.errors import RotocapError
 
+_OFFLINE = "Blender is set to work offline: allow online access in Preferences > System > Network"
+
 
 class ROTOCAP_OT_download_model(bpy.types.Operator):
     """Download this network. Its bytes are compared with the published hash before it is kept"""
@@ -30,9 +32,7 @@ class ROTOCAP_OT_download_model(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not bpy.app.online_access:
-            cls.poll_message_set(
-                "Blender is set to work offline: allow online access in Preferences > System > Network"
-            )
+            cls.poll_message_set(_OFFLINE)
             return False
         if models.running():
             cls.poll_message_set("Another network is arriving: wait, or stop it")
@@ -63,9 +63,7 @@ class ROTOCAP_OT_ask_model_sizes(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not bpy.app.online_access:
-            cls.poll_message_set(
-                "Blender is set to work offline: allow online access in Preferences > System > Network"
-            )
+            cls.poll_message_set(_OFFLINE)
             return False
         return not model_sizes.running()
 

@@ -93,9 +93,7 @@ class SecondLook(StoredNetwork):
     finger_bias1: Array
     finger_weight2: Array
     finger_bias2: Array
-    finger_weight3: (
-        Array  # (., 20): a finger's 4 angles and the logs of their spreads, radians, and its 12 places
-    )
+    finger_weight3: Array  # (., 20): of a finger, 4 angles and the logs of their spreads (radians), 12 places
     finger_bias3: Array
     angle_mean: Array  # (20,) radians
 

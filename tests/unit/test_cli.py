@@ -22,7 +22,8 @@ from rotocap.cli.main import main, parser
 from rotocap.cli.progress_line import ProgressLine, duration, line
 from rotocap.inference import errors
 from rotocap.inference.errors import ModelError
-from rotocap.inference.models import embedded
+from rotocap.inference.landmarks.second_look import PATH as SECOND_LOOK
+from rotocap.inference.models import embedded, hashes, sha256_file
 from rotocap.inference.progress import Meter, Progress
 from rotocap.inference.take import Take
 from rotocap.inference.video import VideoReader
@@ -213,6 +214,12 @@ def test_every_command_explains_itself(name, capsys):
         main([name, "--help"])
     assert caught.value.code == 0
     assert len(capsys.readouterr().out) > 250
+
+
+def test_a_take_knows_every_network_that_it_was_read_with(take):
+    read = Take.open(take).read.models
+    assert {*hashes(), "second_look"} == set(read)
+    assert read["second_look"] == sha256_file(SECOND_LOOK)
 
 
 def test_help_does_not_wait_for_the_networks():
