@@ -7,7 +7,9 @@ otherwise the region follows the face's own points, moved along with the body's 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..models import embedded, session
 from . import anchors
-from .crop import Picture, Roi, planes, upright_angle
+from .crop import Picture, Roi, middle_of, planes, upright_angle
 from .face_landmarker import COUNT as COEFFICIENTS
 from .face_landmarker import FaceLandmarker
 from .face_points import COUNT, LEFT_EYE_PART, LIDS_LEFT, LIDS_RIGHT, MESH, MESH_PART, RIGHT_EYE_PART
@@ -63,9 +65,14 @@ class Face:
     presence: float  # 0 to 1: that a face is there
     next_roi: Roi  # where to look in the next frame
 
-    @property
+    @cached_property
     def middle(self) -> NDArray[np.float64]:
-        return np.asarray(self.points.mean(axis=0), dtype=np.float64)
+        return middle_of(self.points)
+
+    @cached_property
+    def span(self) -> float:
+        """Pixels, the larger of its width and height."""
+        return float((self.points.max(axis=0) - self.points.min(axis=0)).max())
 
 
 class FaceNetworks:
@@ -122,36 +129,41 @@ class FaceNetworks:
         """The face in the region, whether or not one is there."""
         inputs = planes(picture.cut(roi, SIDE))
         landmarks, logit = self._landmark.run(["landmarks", "presence"], {self._landmark_input: inputs})
+        presence = 1.0 / (1.0 + math.exp(-min(max(float(logit.reshape(-1)[0]), -60.0), 60.0)))
+        # Pixels of the picture in all three directions.
         mesh = landmarks.reshape(468, 3).astype(np.float64)
         points = roi.to_image(mesh, SIDE)
-        turned = roi.turn(mesh)
-        corners = turned[_LEFT_EYE_CORNER] - turned[_RIGHT_EYE_CORNER]
-        scale = _EYE_CORNERS_M / max(float(np.linalg.norm(corners)), 1e-6)
-        middle = turned[IBUG].mean(axis=0)
-        metres = (turned - middle) * scale
-        kept = np.empty((COUNT, 3))
+        solid = np.concatenate([points, mesh[:, 2:] * (roi.size / SIDE)], axis=1)
+        corners = solid[_LEFT_EYE_CORNER] - solid[_RIGHT_EYE_CORNER]
+        scale = _EYE_CORNERS_M / max(math.hypot(*corners), 1e-6 * roi.size / SIDE)
+        middle = middle_of(solid[IBUG])
+        metres = (solid - middle) * scale
+        kept = np.full((COUNT, 3), np.nan)
         kept[MESH_PART] = metres[MESH]
-        for part, lids, eye in zip(
-            (RIGHT_EYE_PART, LEFT_EYE_PART),
-            (LIDS_RIGHT, LIDS_LEFT),
-            self._iris(picture, points),
-            strict=True,
-        ):
-            kept[part, :2] = (eye - points[IBUG].mean(axis=0)) * (scale * SIDE / roi.size)
-            # The graph's own depth is in pixels of an eye; the mesh has lids, and an iris lies between them.
-            kept[part, 2] = np.append(metres[lids, 2], np.full(5, metres[lids, 2].mean()))
-        kept[np.isnan(kept[:, 0])] = np.nan
-        presence = float(1.0 / (1.0 + np.exp(-np.clip(logit.reshape(-1)[0], -60, 60))))
+        next_roi = _around(points)
         expression = np.full(COEFFICIENTS, np.nan)
-        if self._landmarker is not None and presence >= PRESENT:
-            expression = self._landmarker(picture, _around(points))
+        if presence >= PRESENT:
+            for part, lids, eye in zip(
+                (RIGHT_EYE_PART, LEFT_EYE_PART),
+                (LIDS_RIGHT, LIDS_LEFT),
+                self._iris(picture, points),
+                strict=True,
+            ):
+                if eye is None:
+                    continue
+                kept[part, :2] = (eye - middle[:2]) * scale
+                # The graph's own depth is in pixels of an eye; the mesh has lids, and an iris between them.
+                depth = metres[lids, 2]
+                kept[part, 2][: len(lids)], kept[part, 2][len(lids) :] = depth, depth.sum() / len(lids)
+            if self._landmarker is not None:
+                expression = self._landmarker(picture, next_roi)
         return Face(
             points=points[IBUG],
             metres=metres[IBUG],
             mesh=kept,
             expression=expression,
             presence=presence,
-            next_roi=_around(points),
+            next_roi=next_roi,
         )
 
 
@@ -193,5 +205,4 @@ def _around(mesh: NDArray[np.float64]) -> Roi:
 def on_its_head(face: Face, pose: Pose) -> bool:
     """Whether this face is this body's: its middle near the body's nose and eyes."""
     size = face.next_roi.size / 1.5
-    head = pose.points[:7].mean(axis=0)
-    return float(np.hypot(*(face.middle - head))) < 0.6 * size
+    return math.dist(face.middle, middle_of(pose.points[:7])) < 0.6 * size

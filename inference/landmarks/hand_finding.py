@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from .crop import Picture
 from .face import Face
 from .hand_sides import Arms, Candidate, Memories, assign, on_head, read_exchanged, remember
-from .hands import PALM_M, PRESENT, WRIST, Hand, HandNetworks, Side, region_at_forearm, same_place
+from .hands import (
+    PALM_M,
+    PRESENT,
+    WRIST,
+    Hand,
+    HandNetworks,
+    Side,
+    looked_again,
+    region_at_forearm,
+    same_place,
+)
 from .palms import FOUND, Palm, PalmDetector
 from .pose import Pose
 from .state import HandMemory, PersonState
@@ -78,7 +88,7 @@ class HandFinder:
             if found:
                 candidates += found
                 chosen = assign(candidates, arms, state.hands)
-        hands = [None if c is None else c.hand.of(side) for side, c in zip(Side, chosen, strict=True)]
+        hands = looked_again([None if c is None else c.hand for c in chosen])
         after = [
             forgotten(state.hands[side], arms, side)
             if hand is None

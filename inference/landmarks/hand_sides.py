@@ -86,7 +86,7 @@ class Arms:
 
     def bent_back(self, hand: Hand, side: Side) -> bool:
         """Whether the hand points back along its forearm, as no wrist bends: then it is misread."""
-        along = hand.metres[MIDDLE_KNUCKLE] / max(float(np.linalg.norm(hand.metres[MIDDLE_KNUCKLE])), 1e-9)
+        along = hand.metres[MIDDLE_KNUCKLE] / max(math.hypot(*hand.metres[MIDDLE_KNUCKLE]), 1e-9)
         return self.certainty[side] > _SURE and float(along @ self.forearms[side]) < _BENT_BACK
 
 
@@ -160,10 +160,10 @@ def _cost(candidate: Candidate, side: Side, arms: Arms | None, before: Memories)
             apart = reach
         elif arms.bent_back(hand, side):
             return np.inf
-        cost += _PLACE * apart * float(np.clip(1.5 * sure, 0.4, 1.0))
+        cost += _PLACE * apart * min(max(1.5 * sure, 0.4), 1.0)
     if memory is not None and memory.held:
         cost += _COURSE * min(_astray(hand, memory), _FARTHEST)
-        cost += _SIZE * min(abs(float(np.log(hand.palm / max(memory.palm, 1e-6)))), 1.0)
+        cost += _SIZE * min(abs(math.log(max(hand.palm, 1e-9) / max(memory.palm, 1e-6))), 1.0)
     else:
         cost += _FRESH
     return cost + _SIDE * (1.0 - fits(_rightness(hand, before), side))
@@ -236,8 +236,8 @@ def remember(hand: Hand, arms: Arms | None, before: Memories, side: Side, *, tru
 def on_head(hand: Hand, pose: Pose, face: Face | None) -> bool:
     """Whether most of the hand lies on the head: a face that reads as a hand, or a hand before it."""
     if face is not None:
-        middle, reach = face.middle, 0.55 * float(np.ptp(face.points, axis=0).max())
+        middle, reach = face.middle, 0.55 * face.span
     else:
         middle, reach = pose.points[: body.MOUTH_END].mean(axis=0), _HEAD_M * pose.pixels_per_metre
     inside = np.hypot(*(hand.points - middle).T) < reach
-    return bool(inside.mean() > _ON_HEAD)
+    return bool(np.count_nonzero(inside) > _ON_HEAD * len(inside))

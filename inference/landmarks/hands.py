@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..models import embedded, session
 from . import pose as body
-from .crop import Picture, Roi, planes, upright_angle
+from .crop import Picture, Roi, middle_of, planes, upright_angle
 from .pose import Pose
 from .second_look import at_points, numbers, second_look
 
@@ -69,16 +69,8 @@ class Hand:
 
     def of(self, side: Side) -> Hand:
         """The same hand, its points in space read once more now that it is known whose they are."""
-        if self.sight is None:
-            return self
-        seen = self.sight
-        about = numbers(
-            seen.world[None], seen.places[None], np.array([self.presence]), np.array([self.rightness]),
-            np.array([seen.roi.size]), left=side is Side.LEFT,
-        )  # fmt: skip
-        looked = second_look()(about, at_points(seen.inner, seen.places)[None])
-        points = seen.roi.turn(looked.points[0])
-        return replace(self, metres=points - points[0], fingers=looked.fingers[0], sight=None)
+        hands = looked_again([self, None] if side is Side.LEFT else [None, self])
+        return hands[side] or self
 
     @property
     def wrist(self) -> NDArray[np.float64]:
@@ -88,12 +80,12 @@ class Hand:
     def palm(self) -> float:
         """Pixels from the wrist to the knuckles, as if the palm lay parallel to the picture."""
         scale = _spread(self.points) / max(_spread(self.metres[:, :2]), 1e-6)
-        return scale * float(np.linalg.norm(self.metres[MIDDLE_KNUCKLE]))
+        return scale * math.hypot(*self.metres[MIDDLE_KNUCKLE])
 
     @property
     def middle(self) -> NDArray[np.float64]:
         """(2,) pixels, of the palm."""
-        return np.asarray(self.points[_PALM].mean(axis=0), dtype=np.float64)
+        return middle_of(self.points[_PALM])
 
     def next_roi(self) -> Roi:
         """Where to look in the next frame: upright from the wrist to the middle joints, twice the palm."""
@@ -106,9 +98,30 @@ class Hand:
         return Roi(float(middle[0]), float(middle[1]), float((high - low).max()), angle).scaled(2.0, up=0.1)
 
 
+def looked_again(hands: Sequence[Hand | None]) -> list[Hand | None]:
+    """Left and right hand, their points in space read once more, both at once."""
+    seen = [(side, hand, hand.sight) for side, hand in zip(Side, hands, strict=True) if hand and hand.sight]
+    out = list(hands)
+    if not seen:
+        return out
+    about = numbers(
+        np.stack([sight.world for _, _, sight in seen]),
+        np.stack([sight.places for _, _, sight in seen]),
+        np.array([hand.presence for _, hand, _ in seen]),
+        np.array([hand.rightness for _, hand, _ in seen]),
+        np.array([sight.roi.size for _, _, sight in seen]),
+        left=np.array([side is Side.LEFT for side, _, _ in seen]),
+    )
+    looked = second_look()(about, np.stack([at_points(sight.inner, sight.places) for _, _, sight in seen]))
+    for (side, hand, sight), solid, fingers in zip(seen, looked.points, looked.fingers, strict=True):
+        points = sight.roi.turn(solid)
+        out[side] = replace(hand, metres=points - points[0], fingers=fingers, sight=None)
+    return out
+
+
 def _spread(points: NDArray[np.float64]) -> float:
     """Root mean square of the coordinates (N, 2), from their middle."""
-    away = points - points.mean(axis=0)
+    away = points - middle_of(points)
     return math.sqrt(float(np.vdot(away, away)) / away.size)
 
 
@@ -187,7 +200,7 @@ def region_at_forearm(pose: Pose, side: Side, picture: Picture) -> Roi:
 
 def same_place(one: Hand, two: Hand) -> bool:
     """Whether two hands are one and the same, read twice."""
-    apart: Any = np.median(np.hypot(*(one.points - two.points).T))
+    apart = np.sort(np.hypot(*(one.points - two.points).T))[len(one.points) // 2]
     return bool(apart < 0.35 * (one.palm + two.palm) / 2)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .crop import Picture, Roi
 from .hand_finding import STILL_PRESENT, forgotten, known, seen_again
 from .hand_sides import Candidate, assign
-from .hands import PRESENT, Hand, HandNetworks, Side
+from .hands import PRESENT, Hand, HandNetworks, Side, looked_again
 from .palms import Palm, PalmDetector
 from .person_detector import BODY_REGION_M
 from .state import PersonState
@@ -70,7 +70,7 @@ class LoneHands:
                 if hand.presence >= PRESENT and not known(hand, candidates):
                     candidates.append(Candidate(hand, palm_score=1.0))
         chosen = assign(candidates, None, state.hands)
-        hands = [None if c is None else c.hand.of(side) for side, c in zip(Side, chosen, strict=True)]
+        hands = looked_again([None if c is None else c.hand for c in chosen])
         after = [
             forgotten(state.hands[side], None, side)
             if hand is None

@@ -7,14 +7,18 @@ each closely. It was made for right eyes: a left one is shown to it in the mirro
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models import embedded, session
-from .crop import Picture, Roi, planes, upright_angle
-from .face_points import EYE, LIDS_LEFT, LIDS_RIGHT
+from .crop import Picture, Roi, middle_of, planes, upright_angle
+from .face_points import EYE, INNER, LIDS_LEFT, LIDS_RIGHT, OUTER
 
 SIDE = 64
+# Corners of an eye, from the person's right to their left.
+_RIGHT, _LEFT = LIDS_RIGHT[[OUTER, INNER]], LIDS_LEFT[[INNER, OUTER]]
 # The region's side over the distance of the eye's corners, as in MediaPipe's own graph.
 _REGION = 2.3
 # Eyes of fewer pixels from corner to corner say nothing of iris and lids.
@@ -25,38 +29,34 @@ class IrisNetwork:
     def __init__(self, *, threads: int) -> None:
         self._session = session(embedded("iris_landmark"), threads=threads)
 
-    def __call__(
-        self, picture: Picture, mesh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def __call__(self, picture: Picture, mesh: NDArray[np.float64]) -> list[NDArray[np.float64] | None]:
         """Points (21, 2) in pixels of the right and the left eye, of a mesh (468, 2) in pixels.
 
-        NaN for an eye that is too small or lies outside the picture.
+        None for an eye that is too small or lies outside the picture.
         """
-        right, left = np.full((EYE, 2), np.nan), np.full((EYE, 2), np.nan)
+        eyes: list[NDArray[np.float64] | None] = [None, None]
         regions = []
-        for points, corners, mirrored in (
-            (right, mesh[LIDS_RIGHT[[0, 8]]], False),
-            (left, mesh[LIDS_LEFT[[8, 0]]], True),
-        ):
+        for number, corners in enumerate((mesh[_RIGHT], mesh[_LEFT])):
             roi = _region(corners)
             inside = 0 <= roi.x <= picture.width - 1 and 0 <= roi.y <= picture.height - 1
             if inside and roi.size >= _REGION * _LEAST_PX:
-                regions.append((points, roi, mirrored))
+                regions.append((number, roi))
         if not regions:
-            return right, left
-        cuts = (picture.cut(roi, SIDE)[:, :: -1 if mirrored else 1] for _, roi, mirrored in regions)
+            return eyes
+        # The left eye in a mirror: the network knows right ones.
+        cuts = (picture.cut(roi, SIDE)[:, :: -1 if number else 1] for number, roi in regions)
         contours, irises = self._session.run(["contour", "iris"], {"image": planes(*cuts)})
-        for (points, roi, mirrored), contour, iris in zip(regions, contours, irises, strict=True):
-            seen = np.concatenate([contour.reshape(71, 3)[:16], iris.reshape(5, 3)])[:, :2].astype(np.float64)
-            if mirrored:
+        for (number, roi), contour, iris in zip(regions, contours, irises, strict=True):
+            seen = np.concatenate([contour[:48], iris]).reshape(EYE, 3).astype(np.float64)
+            if number:
                 seen[:, 0] = SIDE - seen[:, 0]
-            points[:] = roi.to_image(seen, SIDE)
-        return right, left
+            eyes[number] = roi.to_image(seen, SIDE)
+        return eyes
 
 
 def _region(corners: NDArray[np.float64]) -> Roi:
     """Around an eye whose corners (2, 2) are given from the person's right to their left."""
-    middle = corners.mean(axis=0)
+    middle = middle_of(corners)
     angle = upright_angle(corners[0], corners[1]) - np.pi / 2
-    size = _REGION * float(np.hypot(*(corners[1] - corners[0])))
+    size = _REGION * math.dist(corners[0], corners[1])
     return Roi(float(middle[0]), float(middle[1]), size, angle)

@@ -21,6 +21,7 @@ from ..stored_network import StoredNetwork
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
+Flags = NDArray[np.bool_]
 
 PATH = DATA / "second_look.npz"
 POINTS, CHANNELS = 21, 112  # of the hand network's inner map
@@ -36,34 +37,36 @@ def at_points(inner: Floats, places: Floats) -> Array:
     side = inner.shape[-1]
     place = np.clip(np.asarray(places) * side - 0.5, 0.0, side - 1.001)
     first = place.astype(np.int64)
-    share = (place - first)[..., None]
-    x, y = first[:, 0], first[:, 1]
-    above = inner[:, y, x].T * (1 - share[:, 0]) + inner[:, y, x + 1].T * share[:, 0]
-    below = inner[:, y + 1, x].T * (1 - share[:, 0]) + inner[:, y + 1, x + 1].T * share[:, 0]
-    return np.asarray(above * (1 - share[:, 1]) + below * share[:, 1])
+    right, down = (place - first).T
+    cell = first[:, 1] * side + first[:, 0]
+    cells = np.stack([cell, cell + 1, cell + side, cell + side + 1])
+    shares = np.stack([(1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down])
+    around = inner.reshape(len(inner), -1)[:, cells]
+    return np.asarray(np.einsum("ckp,kp->pc", around, shares.astype(inner.dtype)))
 
 
 def numbers(
-    world: Array, places: Array, presence: Array, rightness: Array, size: Array, *, left: bool
+    world: Array, places: Array, presence: Array, rightness: Array, size: Array, *, left: bool | Flags
 ) -> Array:
     """N readings (N, NUMBERS): the hand network's answers in its region's own axes, and the side.
 
-    world (N, 21, 3) metres; places (N, 21, 2) as shares of the region; size (N,) of the region, pixels.
+    world (N, 21, 3) metres; places (N, 21, 2) as shares of the region; size (N,) of the region, pixels;
+    left: whether they are left hands, each (N,) or all.
     """
     count = len(world)
-    solid = (world - world[:, PALM].mean(axis=1, keepdims=True)) / POINT_UNIT
+    solid = (world - world[:, PALM].sum(axis=1, keepdims=True) / len(PALM)) / POINT_UNIT
     flat = places - 0.5
-    stray = flat - flat.mean(axis=1, keepdims=True)
-    spread = np.sqrt((stray**2).sum(axis=-1).mean(axis=-1)) * size
-    rest = [
-        np.full(count, 1.0 if left else -1.0),
-        presence,
-        1.0 - rightness if left else rightness,
-        np.log(np.maximum(spread, 1e-3)) - 3.0,
-        np.log(np.maximum(size, 1e-3) / 224.0),
-    ]
-    parts = [solid.reshape(count, -1), 6.0 * flat.reshape(count, -1), np.stack(rest, axis=1)]
-    return np.concatenate(parts, axis=1)
+    stray = flat - flat.sum(axis=1, keepdims=True) / POINTS
+    spread = np.sqrt((stray**2).sum(axis=(1, 2)) / POINTS) * size
+    out = np.empty((count, NUMBERS))
+    out[:, : 3 * POINTS] = solid.reshape(count, -1)
+    out[:, 3 * POINTS : 5 * POINTS] = 6.0 * flat.reshape(count, -1)
+    out[:, -5] = np.where(left, 1.0, -1.0)
+    out[:, -4] = presence
+    out[:, -3] = np.where(left, 1.0 - rightness, rightness)
+    out[:, -2] = np.log(np.maximum(spread, 1e-3)) - 3.0
+    out[:, -1] = np.log(np.maximum(size, 1e-3) / 224.0)
+    return out
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,8 @@ class SecondLook(StoredNetwork):
         places = (whole @ self.place_weight + self.place_bias).reshape(count, POINTS, 3)
         solid, flat = known[:, : 3 * POINTS], known[:, 3 * POINTS : 5 * POINTS]
         each = np.concatenate([solid.reshape(-1, POINTS, 3), flat.reshape(-1, POINTS, 2)], axis=2)
-        fingers = np.concatenate(
+        own = np.concatenate(
             [
-                np.repeat(whole[:, None], 5, axis=1),
                 local[:, 1:].reshape(count, 5, -1),
                 np.repeat(local[:, :1], 5, axis=1),
                 each[:, 1:].reshape(count, 5, -1),
@@ -117,7 +119,9 @@ class SecondLook(StoredNetwork):
             ],
             axis=2,
         )
-        fingers = _silu(fingers @ self.finger_weight1 + self.finger_bias1)
+        # What all fingers share goes through its part of the layer once.
+        shared, single = np.split(self.finger_weight1, [whole.shape[1]])
+        fingers = _silu((whole @ shared + self.finger_bias1)[:, None] + own @ single)
         fingers = _silu(fingers @ self.finger_weight2 + self.finger_bias2)
         fingers = fingers @ self.finger_weight3 + self.finger_bias3
         places[:, 1:] += fingers[..., 8:].reshape(count, POINTS - 1, 3)
@@ -137,4 +141,4 @@ def second_look() -> SecondLook:
 
 
 def _silu(x: Floats) -> Floats:
-    return np.asarray(x / (1.0 + np.exp(-np.clip(x, -60.0, 60.0))))
+    return np.asarray(x / (1.0 + np.exp(-np.maximum(x, -60.0))))
