@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .crop import Picture
 from .face import Face
-from .hand_sides import Arms, Candidate, Memories, assign, on_head, read_exchanged, remember
+from .hand_sides import Arms, Candidate, Memories, assign, may_belong, on_head, read_exchanged, remember
 from .hands import (
     PALM_M,
     PRESENT,
@@ -28,6 +28,7 @@ from .hands import (
     looked_again,
     region_at_forearm,
     same_place,
+    same_region,
 )
 from .palms import FOUND, Palm, PalmDetector
 from .pose import Pose
@@ -39,19 +40,26 @@ STILL_PRESENT = 0.4
 _PRESENT_PALM, _PALM = 0.4, 0.7
 # On a face a hand must be beyond doubt.
 _PRESENT_ON_HEAD, _PALM_ON_HEAD = 0.8, 0.8
+# The region of a hand that is followed has so many of the body's palms at least. It is drawn around the
+# points that were read in the last one, and around a fist that is badly seen it shrinks to nothing in a
+# few frames.
+_LEAST_REGION = 1.4
 # Below this the body's own wrist is too uncertain to look for a hand at it.
 _IN_SIGHT = 0.1
 # A hand that stays lost is looked for in the first frames and then in every n-th: by the body's
 # points, and by the palm detector.
-_EAGER, _EVERY, _PALM_EAGER, _PALM_EVERY = 2, 4, 1, 12
+_EAGER, _EVERY = 2, 4
+# The palm detector looks at once, a second time after so many frames, and then seldom: by then the body's
+# wrist finds the hand first.
+_PALM_AGAIN, _PALM_EVERY = 6, 24
 # For so long a hand counts as lost, left and right, that turned out to be somebody else's: the next look is
 # a whole interval away, since the body's wrist, which led to it, has not changed.
-LOST_TO_ANOTHER = (_EVERY + 1, _EAGER + 1)
+LOST_TO_ANOTHER = (2 * _EVERY + 1, 2 * _EVERY - 1)
+# A hand whose wrist is so many palms from the body's is the one at this forearm's end.
+_AT_END = 1.0
 # Of a wrist outside the picture, this many palms away, the fingers may be inside. The body guesses such
 # a wrist, so only the palm detector is asked, and oftener.
 _EDGE, _EDGE_EVERY, _EDGE_PALM = 2.0, 5, 0.35
-# A palm so many times its size away from both wrists, and from where both hands were, is somebody else's.
-_ELSEWHERE = 3.0
 # The body may have its wrists at each other's hand for so many frames; then it is believed.
 _EXCHANGED_FRAMES = 8
 # Trust of a hand just found, its rise a frame, its fall a frame while it is lost.
@@ -106,7 +114,8 @@ class HandFinder:
         for side in Side:
             memory = before[side]
             if memory is not None and memory.held:
-                regions.append(memory.roi.moved(_moved(memory, arms, side)))
+                roi = memory.roi.moved(_moved(memory, arms, side))
+                regions.append(replace(roi, size=max(roi.size, _LEAST_REGION * arms.palm)))
         return self.networks.read_all(picture, regions)
 
     def _at_wrist(
@@ -123,7 +132,10 @@ class HandFinder:
         due = lost < _EAGER or (lost + 2 * side) % _EVERY == 0
         if not due or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
-        hand = self.networks.read(picture, self.networks.locate(picture, pose, side))
+        region = self.networks.locate(picture, pose, side)
+        if any(same_region(region, other.hand.next_roi()) for other in others):
+            return []  # it would be read a second time
+        hand = self.networks.read(picture, region)
         if hand.presence < PRESENT or on_head(hand, pose, face):
             return []
         return [] if known(hand, others) else [Candidate(hand)]
@@ -141,14 +153,16 @@ class HandFinder:
         lost = state.lost_hands[side]
         cut = _beyond(picture, pose.points[WRIST[side]]) > 0.0
         every = _EDGE_EVERY if cut else _PALM_EVERY
-        if lost >= _PALM_EAGER and (lost + every // 2 * side) % every:
+        due = lost == 0 or (lost - _PALM_AGAIN) % every == 0
+        if not due or any(_at_end(other.hand, pose, side) for other in others):
             return []
         region = region_at_forearm(pose, side, picture)
         palms = self.palms(picture, region, threshold=_EDGE_PALM if cut else FOUND)[:2]
         palms = [
             palm
             for palm in palms
-            if not any(_at_palm(c.hand, palm) for c in others) and _may_be_ours(palm, pose, state.hands)
+            if not any(_at_palm(c.hand, palm) for c in others)
+            and may_belong(palm.points[0], palm.size, Arms.of(pose), state.hands)
         ]
         found = []
         hands = self.networks.read_all(picture, [palm.roi() for palm in palms])
@@ -232,11 +246,10 @@ def known(hand: Hand, candidates: list[Candidate]) -> bool:
     return any(same_place(hand, other.hand) for other in candidates)
 
 
-def _may_be_ours(palm: Palm, pose: Pose, hands: Memories) -> bool:
-    """Whether a hand there could be given to this person at all; to read one that cannot is wasted."""
-    places = [*pose.points[list(WRIST)], *(hand.expected() for hand in hands if hand is not None)]
-    reach = _ELSEWHERE * max(palm.size, PALM_M * pose.pixels_per_metre)
-    return any(math.dist(palm.points[0], place) < reach for place in places)
+def _at_end(hand: Hand, pose: Pose, side: Side) -> bool:
+    """Whether this hand lies at the forearm's end: then the palm detector sees it and no other there."""
+    palm = max(hand.palm, 0.7 * PALM_M * pose.pixels_per_metre)
+    return math.dist(hand.wrist, pose.points[WRIST[side]]) < _AT_END * palm
 
 
 def _at_palm(hand: Hand, palm: Palm) -> bool:

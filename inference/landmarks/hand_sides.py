@@ -38,6 +38,8 @@ _NOBODY = 1.2  # a side without a hand
 _LET_GO, _GOES_ON = 1.6, 0.5
 # How far from the body's wrist a hand may be: read where the body says; seen by other means.
 _REACH, _REACH_SEEN, _REACH_UNSURE = 0.9, 1.4, 2.0
+# What the palm detector's wrist is off, in palms.
+_DETECTED = 0.3
 # A hand that goes on as it went is believed without the body for so many frames, if it is on its course.
 _ALONE_FRAMES, _ON_COURSE = 12, 1.0
 _SURE = 0.5  # certainty of the body's wrist
@@ -104,6 +106,19 @@ def read_exchanged(arms: Arms, before: Memories) -> bool:
         straight += float(np.hypot(*(arms.wrists[side] + offset - memory.expected())))
         crossed += float(np.hypot(*(arms.wrists[1 - side] + offset - memory.expected())))
     return crossed + arms.palm < straight
+
+
+def may_belong(wrist: NDArray[np.float64], size: float, arms: Arms, before: Memories) -> bool:
+    """Whether a palm of this size (pixels), not read yet, could be given to either side at all."""
+    for side in Side:
+        reach = _REACH_SEEN if arms.certainty[side] > _SURE else _REACH_UNSURE
+        if math.dist(wrist, arms.wrists[side]) < (reach + _DETECTED) * max(size, arms.palm):
+            return True
+        memory = before[side]
+        course = (_ON_COURSE + _DETECTED) * max(size, arms.palm)
+        if memory is not None and memory.held and math.dist(wrist, memory.expected()) < course:
+            return True
+    return False
 
 
 def assign(candidates: Sequence[Candidate], arms: Arms | None, before: Memories) -> list[Candidate | None]:

@@ -204,6 +204,14 @@ def same_place(one: Hand, two: Hand) -> bool:
     return bool(apart < 0.35 * (one.palm + two.palm) / 2)
 
 
+def same_region(one: Roi, two: Roi) -> bool:
+    """Whether a hand that is seen in the one region is seen in the other just as well."""
+    near = math.hypot(one.x - two.x, one.y - two.y) < 0.2 * max(one.size, two.size)
+    alike = 0.7 < one.size / max(two.size, 1e-6) < 1 / 0.7
+    turned = abs(math.remainder(one.angle - two.angle, 2 * math.pi))
+    return near and alike and turned < 0.6
+
+
 def fits(rightness: float, side: Side) -> float:
     """0 to 1: how well left and right, as the network has it, fit a side."""
     return rightness if side is Side.RIGHT else 1.0 - rightness
