@@ -48,10 +48,10 @@ _LEAST_REGION = 1.4
 _IN_SIGHT = 0.1
 # A hand that stays lost is looked for in the first frames and then in every n-th: by the body's
 # points, and by the palm detector.
-_EAGER, _EVERY = 2, 4
-# The palm detector looks at once, a second time after so many frames, and then seldom: by then the body's
-# wrist finds the hand first.
-_PALM_AGAIN, _PALM_EVERY = 6, 24
+_EAGER, _EVERY = (0, 2), 4
+# The palm detector looks in the frame after (for somebody new at once), a second time after so many frames,
+# and then seldom: by then the body's wrist finds the hand first.
+_PALM_EAGER, _PALM_AGAIN, _PALM_EVERY = 1, 6, 24
 # For so long a hand counts as lost, left and right, that turned out to be somebody else's: the next look is
 # a whole interval away, since the body's wrist, which led to it, has not changed.
 LOST_TO_ANOTHER = (2 * _EVERY + 1, 2 * _EVERY - 1)
@@ -129,7 +129,7 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the body has it."""
         lost = state.lost_hands[side]
-        due = lost < _EAGER or (lost + 2 * side) % _EVERY == 0
+        due = lost in _EAGER or (lost > max(_EAGER) and (lost + 2 * side) % _EVERY == 0)
         if not due or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
         region = self.networks.locate(picture, pose, side)
@@ -153,7 +153,7 @@ class HandFinder:
         lost = state.lost_hands[side]
         cut = _beyond(picture, pose.points[WRIST[side]]) > 0.0
         every = _EDGE_EVERY if cut else _PALM_EVERY
-        due = lost == 0 or (lost - _PALM_AGAIN) % every == 0
+        due = state.fresh or lost == _PALM_EAGER or (lost - _PALM_AGAIN) % every == 0
         if not due or any(_at_end(other.hand, pose, side) for other in others):
             return []
         region = region_at_forearm(pose, side, picture)
