@@ -48,14 +48,14 @@ _LEAST_REGION = 1.4
 _IN_SIGHT = 0.1
 # A hand that stays lost is looked for in the first frames and then in every n-th: by the body's
 # points, and by the palm detector.
-_EAGER, _EVERY = (0, 2), 4
-# The palm detector looks in the frame after (for somebody new at once), a second time after so many frames,
-# and then seldom: by then the body's wrist finds the hand first.
+_EAGER, _EVERY = 2, 4
+# The palm detector looks if the wrist's second look finds nothing either (for somebody new at once), again
+# after so many frames, and then seldom: by then the body's wrist finds the hand first.
 _PALM_EAGER, _PALM_AGAIN, _PALM_EVERY = 1, 6, 24
 # For so long a hand counts as lost, left and right, that turned out to be somebody else's: the next look is
 # a whole interval away, since the body's wrist, which led to it, has not changed.
 LOST_TO_ANOTHER = (2 * _EVERY + 1, 2 * _EVERY - 1)
-# A hand whose wrist is so many palms from the body's is the one at this forearm's end.
+# A hand that was read and refused, so many palms from the body's wrist, is what the palm detector would see.
 _AT_END = 1.0
 # Of a wrist outside the picture, this many palms away, the fingers may be inside. The body guesses such
 # a wrist, so only the palm detector is asked, and oftener.
@@ -92,6 +92,9 @@ class HandFinder:
         chosen = assign(candidates, arms, state.hands)
         for look in (self._at_wrist, self._by_palm):
             sides = [side for side in Side if chosen[side] is None and _in_reach(picture, arms, side)]
+            if look == self._by_palm:
+                refused = [c.hand for c in candidates if all(c is not one for one in chosen)]
+                sides = [side for side in sides if not _at_end(refused, pose, side)]
             found = [c for side in sides for c in look(picture, pose, face, side, state, candidates)]
             if found:
                 candidates += found
@@ -129,7 +132,7 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the body has it."""
         lost = state.lost_hands[side]
-        due = lost in _EAGER or (lost > max(_EAGER) and (lost + 2 * side) % _EVERY == 0)
+        due = lost < _EAGER or (lost + 2 * side) % _EVERY == 0
         if not due or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
         region = self.networks.locate(picture, pose, side)
@@ -154,7 +157,7 @@ class HandFinder:
         cut = _beyond(picture, pose.points[WRIST[side]]) > 0.0
         every = _EDGE_EVERY if cut else _PALM_EVERY
         due = state.fresh or lost == _PALM_EAGER or (lost - _PALM_AGAIN) % every == 0
-        if not due or any(_at_end(other.hand, pose, side) for other in others):
+        if not due:
             return []
         region = region_at_forearm(pose, side, picture)
         palms = self.palms(picture, region, threshold=_EDGE_PALM if cut else FOUND)[:2]
@@ -246,10 +249,10 @@ def known(hand: Hand, candidates: list[Candidate]) -> bool:
     return any(same_place(hand, other.hand) for other in candidates)
 
 
-def _at_end(hand: Hand, pose: Pose, side: Side) -> bool:
-    """Whether this hand lies at the forearm's end: then the palm detector sees it and no other there."""
-    palm = max(hand.palm, 0.7 * PALM_M * pose.pixels_per_metre)
-    return math.dist(hand.wrist, pose.points[WRIST[side]]) < _AT_END * palm
+def _at_end(hands: list[Hand], pose: Pose, side: Side) -> bool:
+    """Whether one of these lies at the forearm's end: then the palm detector sees it and no other there."""
+    wrist, least = pose.points[WRIST[side]], 0.7 * PALM_M * pose.pixels_per_metre
+    return any(math.dist(hand.wrist, wrist) < _AT_END * max(hand.palm, least) for hand in hands)
 
 
 def _at_palm(hand: Hand, palm: Palm) -> bool:

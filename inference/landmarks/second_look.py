@@ -110,18 +110,13 @@ class SecondLook(StoredNetwork):
         places = (whole @ self.place_weight + self.place_bias).reshape(count, POINTS, 3)
         solid, flat = known[:, : 3 * POINTS], known[:, 3 * POINTS : 5 * POINTS]
         each = np.concatenate([solid.reshape(-1, POINTS, 3), flat.reshape(-1, POINTS, 2)], axis=2)
-        own = np.concatenate(
-            [
-                local[:, 1:].reshape(count, 5, -1),
-                np.repeat(local[:, :1], 5, axis=1),
-                each[:, 1:].reshape(count, 5, -1),
-                np.broadcast_to(np.eye(5, dtype=whole.dtype), (count, 5, 5)),
-            ],
-            axis=2,
-        )
-        # What all fingers share goes through its part of the layer once.
-        shared, single = np.split(self.finger_weight1, [whole.shape[1]])
-        fingers = _silu((whole @ shared + self.finger_bias1)[:, None] + own @ single)
+        # Of the layer: its part for all of it, for a finger's four points, the wrist, their places, which it is.
+        weight, size, channels = self.finger_weight1, whole.shape[1], local.shape[2]
+        wrist, place = size + 4 * channels, size + 5 * channels
+        shared = whole @ weight[:size] + local[:, 0] @ weight[wrist:place] + self.finger_bias1
+        own = local[:, 1:].reshape(count, 5, -1) @ weight[size:wrist]
+        own += each[:, 1:].reshape(count, 5, -1) @ weight[place:-5] + weight[-5:]
+        fingers = _silu(shared[:, None] + own)
         fingers = _silu(fingers @ self.finger_weight2 + self.finger_bias2)
         fingers = fingers @ self.finger_weight3 + self.finger_bias3
         places[:, 1:] += fingers[..., 8:].reshape(count, POINTS - 1, 3)
