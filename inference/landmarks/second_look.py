@@ -110,7 +110,7 @@ class SecondLook(StoredNetwork):
         places = (whole @ self.place_weight + self.place_bias).reshape(count, POINTS, 3)
         solid, flat = known[:, : 3 * POINTS], known[:, 3 * POINTS : 5 * POINTS]
         each = np.concatenate([solid.reshape(-1, POINTS, 3), flat.reshape(-1, POINTS, 2)], axis=2)
-        # Of the layer: its part for all of it, for a finger's four points, the wrist, their places, which it is.
+        # The layer in parts: for all of it, for a finger's four points, the wrist, their places, which it is.
         weight, size, channels = self.finger_weight1, whole.shape[1], local.shape[2]
         wrist, place = size + 4 * channels, size + 5 * channels
         shared = whole @ weight[:size] + local[:, 0] @ weight[wrist:place] + self.finger_bias1
