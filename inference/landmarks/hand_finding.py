@@ -46,9 +46,9 @@ _PRESENT_ON_HEAD, _PALM_ON_HEAD = 0.8, 0.8
 _LEAST_REGION = 1.4
 # Below this the body's own wrist is too uncertain to look for a hand at it.
 _IN_SIGHT = 0.1
-# A hand that stays lost is looked for in the first frames and then in every n-th: by the body's
-# points, and by the palm detector.
-_EAGER, _EVERY = 2, 4
+# A hand that stays lost is looked for where the body has it: in the first frames, then in every n-th, and
+# half as often from `_LONG` on.
+_EAGER, _EVERY, _LONG = 2, 4, 12
 # The palm detector looks if the wrist's second look finds nothing either (for somebody new at once), again
 # after so many frames, and then seldom: by then the body's wrist finds the hand first.
 _PALM_EAGER, _PALM_AGAIN, _PALM_EVERY = 1, 6, 24
@@ -132,7 +132,8 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the body has it."""
         lost = state.lost_hands[side]
-        due = lost < _EAGER or (lost + 2 * side) % _EVERY == 0
+        every = _EVERY if lost < _LONG else 2 * _EVERY
+        due = lost < _EAGER or (lost + 2 * side) % every == 0
         if not due or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
         region = self.networks.locate(picture, pose, side)
