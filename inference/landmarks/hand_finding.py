@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .crop import Picture
+from .crop import Picture, Roi
 from .face import Face
 from .hand_sides import Arms, Candidate, Memories, assign, may_belong, on_head, read_exchanged, remember
 from .hands import (
@@ -113,12 +113,8 @@ class HandFinder:
 
     def _followed(self, picture: Picture, arms: Arms, before: Memories) -> list[Hand]:
         """What is seen where hands were going."""
-        regions = []
-        for side in Side:
-            memory = before[side]
-            if memory is not None and memory.held:
-                roi = memory.roi.moved(_moved(memory, arms, side))
-                regions.append(replace(roi, size=max(roi.size, _LEAST_REGION * arms.palm)))
+        held = [(side, before[side]) for side in Side]
+        regions = [region_to_follow(m, arms, side) for side, m in held if m is not None and m.held]
         return self.networks.read_all(picture, regions)
 
     def _at_wrist(
@@ -177,6 +173,12 @@ class HandFinder:
             if hand.presence >= least and not known(hand, others):
                 found.append(Candidate(hand, palm_score=palm.score))
         return found
+
+
+def region_to_follow(memory: HandMemory, arms: Arms, side: Side) -> Roi:
+    """Where a hand that was seen in the frame before is looked for now."""
+    roi = memory.roi.moved(_moved(memory, arms, side))
+    return replace(roi, size=max(roi.size, _LEAST_REGION * arms.palm))
 
 
 def faded(memory: HandMemory) -> Hand:

@@ -12,7 +12,7 @@ import pytest
 from rotocap.inference.fit.hands.anatomy import MIRROR_TURN, anatomy
 from rotocap.inference.kinematics import matrix_from_axis_angle
 from rotocap.inference.landmarks.crop import Picture, Roi
-from rotocap.inference.landmarks.hands import PRESENT, Hand, HandNetworks, Side
+from rotocap.inference.landmarks.hands import PRESENT, Hand, HandNetworks, Side, Sight, looked_again
 from rotocap.inference.landmarks.second_look import CHANNELS, NUMBERS, at_points, second_look
 from rotocap.inference.raster import draw
 from rotocap.training.hands_anatomy import angles_of
@@ -40,6 +40,23 @@ def test_what_lies_at_points_is_read_between_the_cells() -> None:
 def test_a_hand_without_a_sight_stays_as_it_is() -> None:
     hand = Hand(np.zeros((21, 2)), np.zeros((21, 3)), 0.9, 0.1)
     assert hand.of(Side.LEFT) is hand
+
+
+def test_both_hands_at_once_are_each_looked_at_as_their_own_side() -> None:
+    rng = np.random.default_rng(3)
+    hands = []
+    for size in (60.0, 180.0):
+        inner = rng.normal(0, 0.5, (CHANNELS, 14, 14)).astype(np.float32)
+        sight = Sight(Roi(200.0, 90.0, size, 0.4), rng.random((21, 2)), rng.normal(0, 0.04, (21, 3)), inner)
+        hands.append(Hand(rng.normal(100, 20, (21, 2)), np.zeros((21, 3)), 0.9, 0.3, sight=sight))
+    both = looked_again(hands)
+    for side in Side:
+        alone = hands[side].of(side)
+        assert both[side] is not None and both[side].sight is None
+        assert np.abs(both[side].metres - alone.metres).max() < 1e-6
+        assert np.abs(both[side].fingers - alone.fingers).max() < 1e-4
+    assert np.abs(both[0].metres - hands[0].of(Side.RIGHT).metres).max() > 1e-3
+    assert looked_again([None, None]) == [None, None]
 
 
 def test_hands_one_by_one_and_together_are_read_alike() -> None:

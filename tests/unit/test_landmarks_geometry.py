@@ -13,7 +13,7 @@ from rotocap.inference import wholebody
 from rotocap.inference.landmarks import anchors, draw, pose
 from rotocap.inference.landmarks.assembly import assemble
 from rotocap.inference.landmarks.crop import Picture, Roi, planes, upright_angle
-from rotocap.inference.landmarks.hands import Side, region_from_pose, same_place
+from rotocap.inference.landmarks.hands import Side, region_from_pose, same_place, same_region
 from rotocap.inference.landmarks.person_detector import Detection, distinct, region_from_points
 from rotocap.inference.landmarks.state import Followed, PersonState
 
@@ -137,6 +137,15 @@ def test_two_hands_in_one_place_are_one() -> None:
     body = standing()
     assert same_place(hand_at(body.points[15]), hand_at(body.points[15] + 2))
     assert not same_place(hand_at(body.points[15]), hand_at(body.points[16]))
+
+
+def test_regions_in_which_the_same_hand_is_seen() -> None:
+    roi = Roi(100.0, 80.0, 40.0, 3.1)
+    assert same_region(roi, roi) and same_region(roi, Roi(104.0, 77.0, 48.0, -3.0))
+    for other in (
+        Roi(110.0, 80.0, 40.0, 3.1), Roi(100.0, 80.0, 25.0, 3.1), Roi(100.0, 80.0, 40.0, 2.3)
+    ):  # fmt: skip
+        assert not same_region(roi, other) and not same_region(other, roi)
 
 
 def test_the_hands_region_lies_on_the_hand_and_turns_with_it() -> None:

@@ -12,8 +12,15 @@ from standing_person import SCALE, hand_at, remembered, standing
 from rotocap.inference import wholebody
 from rotocap.inference.landmarks.assembly import assemble
 from rotocap.inference.landmarks.crop import Picture, Roi
-from rotocap.inference.landmarks.hand_finding import forgotten, seen_again
-from rotocap.inference.landmarks.hand_sides import Arms, Candidate, assign, on_head, read_exchanged
+from rotocap.inference.landmarks.hand_finding import forgotten, region_to_follow, seen_again
+from rotocap.inference.landmarks.hand_sides import (
+    Arms,
+    Candidate,
+    assign,
+    may_belong,
+    on_head,
+    read_exchanged,
+)
 from rotocap.inference.landmarks.hands import Side, region_at_forearm
 from rotocap.inference.landmarks.palms import Palm
 
@@ -79,6 +86,32 @@ def test_a_third_hand_takes_nobodys_place() -> None:
     stranger = hand_at(body.points[15] + (0.9 * PALM, 0.0), rightness=0.05)
     before = (remembered(own, Side.LEFT), None)
     assert given([stranger, own], Arms.of(body), before, followed=True)[Side.LEFT] == 1
+
+
+def test_the_region_of_a_followed_fist_does_not_shrink_to_nothing() -> None:
+    """Its points are drawn together when it is badly seen, and the next region is drawn around them."""
+    arms = Arms.of(standing())
+    memory = remembered(hand_at(arms.wrists[0]), Side.LEFT)
+    steady = region_to_follow(memory, arms, Side.LEFT)
+    assert steady == memory.roi
+    shrunk = replace(memory, roi=replace(memory.roi, size=0.6 * PALM))
+    followed = region_to_follow(shrunk, arms, Side.LEFT)
+    assert (followed.x, followed.y, followed.angle) == (memory.roi.x, memory.roi.y, memory.roi.angle)
+    assert 1.2 * PALM < followed.size < 2.0 * PALM
+
+
+def test_a_palm_that_no_side_could_be_given_is_not_read() -> None:
+    arms = Arms.of(standing())
+    beside = arms.wrists[0] + (1.5 * PALM, 0.0)
+    assert may_belong(arms.wrists[1], PALM, arms, (None, None))
+    assert may_belong(beside, PALM, arms, (None, None))
+    far = arms.wrists[0] + (2.0 * PALM, 0.0)
+    assert not may_belong(far, PALM, arms, (None, None))
+    # An unsure body may be that wrong, and a hand that was followed there goes on without it.
+    assert may_belong(far, PALM, replace(arms, certainty=np.array([0.3, 0.9])), (None, None))
+    there = remembered(hand_at(far), Side.LEFT)
+    assert may_belong(far, PALM, arms, (there, None))
+    assert not may_belong(far, PALM, arms, (replace(there, lost=1), None))
 
 
 @pytest.mark.parametrize("factor", [0.3, 4.0])
