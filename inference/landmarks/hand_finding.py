@@ -47,7 +47,7 @@ _LEAST_REGION = 1.4
 # Below this the body's own wrist is too uncertain to look for a hand at it.
 _IN_SIGHT = 0.1
 # A hand that stays lost is looked for where the body has it: in the first frames, then in every n-th, and
-# half as often from `_LONG` on.
+# half as often after `_LONG` of them.
 _EAGER, _EVERY, _LONG = 2, 4, 12
 # The palm detector looks if the wrist's second look finds nothing either (for somebody new at once), again
 # after so many frames, and then seldom: by then the body's wrist finds the hand first.
@@ -128,7 +128,7 @@ class HandFinder:
     ) -> list[Candidate]:
         """The hand where the body has it."""
         lost = state.lost_hands[side]
-        every = _EVERY if lost < _LONG else 2 * _EVERY
+        every = _EVERY if lost <= _LONG else 2 * _EVERY
         due = lost < _EAGER or (lost + 2 * side) % every == 0
         if not due or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
