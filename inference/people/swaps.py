@@ -37,12 +37,19 @@ _COMPARED = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 
 # Costs are in body heights of motion, averaged over the compared points.
 CHANGE = 0.007  # of going from one state to another: less motion than this repairs nothing
+# Of each second that is passed over: while a network changes its mind about front and back it gives a
+# frame or two that are neither, and from which either reading goes on equally well.
+SKIPPED, _PASSED_S, _PASSED_AT_MOST = 0.9, 0.08, 6
 # Of anything exchanged, each frame. Networks have 19 frames of 20 right, also from behind, and what they
 # exchange they soon put right again: a long exchange must explain more motion than a short one.
 STANDING = 0.002
 # Of a body that turns its back while its face is seen, each frame. Little more than STANDING: one who bends
 # over somebody else is given the other one's face for a while, and that must not mirror the whole take.
 FACING = 0.003
+# Of limbs stretched to their double, each frame: exchange the legs on hips that stay, and a thigh reaches
+# across. A network's own lengths tremble by less than the slack.
+STRETCH, _SLACK = 0.02, 1.15
+_LIMBS = ((5, 7), (6, 8), (11, 13), (12, 14))
 _LEAP = 0.3  # a point that moves further has been lost, and says no more than that
 _METRES = 1.7  # of a body height, for the 3D points
 _FADE_S = 0.3  # what came before a gap says less
@@ -107,24 +114,48 @@ def _follow_wrists(
 
 
 def _states(track: TrackLandmarks) -> NDArray[np.int8]:
+    """Viterbi over the frames; a few that fit nothing may be passed over, each at a price."""
     count = len(track)
     if count == 0:
         return np.zeros(0, np.int8)
-    best = _frame_cost(track, 0, 1)[0]
-    back = np.zeros((count, len(STATES)), np.int8)
+    seen = [one[np.isfinite(one)] for one in _limb_lengths(track.points3d).T]
+    lengths = np.array([np.median(one) if len(one) else np.inf for one in seen])
+    frame_s = float(np.median(np.diff(track.time_s))) if count > 1 else 1.0
+    passed = min(round(_PASSED_S / frame_s), _PASSED_AT_MOST)
+    best = np.full((count, len(STATES)), np.inf)
+    before = np.zeros((count, len(STATES), 2), np.int8)  # how many frames between, and the state there
     block = 2000  # frames at once: memory stays flat on long takes
-    for start in range(1, count, block):
+    for start in range(0, count, block):
         end = min(start + block, count)
-        own = _frame_cost(track, start, end)
-        step = _step_cost(track, start, end)
+        own = _frame_cost(track, lengths, start, end)
+        steps = [_step_cost(track, frame_s, max(start, lag), end, lag) for lag in range(1, passed + 2)]
         for t in range(start, end):
-            total = best[:, None] + step[t - start]
-            back[t] = total.argmin(axis=0)
-            best = total.min(axis=0) + own[t - start]
+            if t == 0:
+                best[0] = own[0]
+                continue
+            ways = np.concatenate(
+                [
+                    best[t - lag][:, None] + step[t - max(start, lag)] + SKIPPED * frame_s * (lag - 1)
+                    for lag, step in enumerate(steps, start=1)
+                    if lag <= t
+                ]
+            )
+            way = ways.argmin(axis=0)
+            best[t] = ways[way, np.arange(len(STATES))] + own[t - start]
+            before[t] = np.stack(np.divmod(way, len(STATES)), axis=1)
     state = np.zeros(count, np.int8)
-    state[-1] = best.argmin()
-    for t in range(count - 1, 0, -1):
-        state[t - 1] = back[t, state[t]]
+    t, now = count - 1, int(best[-1].argmin())
+    state[t] = now
+    while t > 0:
+        between, previous = (int(value) for value in before[t, now])
+        lag = between + 1
+        for middle in range(t - 1, t - lag, -1):
+            # One that was passed over goes with the frames around it, as well as it can.
+            after = _step_cost(track, frame_s, middle + 1, middle + 2, 1)[0][:, state[middle + 1]]
+            since = _step_cost(track, frame_s, middle, middle + 1, middle - (t - lag))[0][previous]
+            state[middle] = (after + since).argmin()
+        t, now = t - lag, previous
+        state[t] = now
     return state
 
 
@@ -145,23 +176,27 @@ def _readings(track: TrackLandmarks, rows: slice) -> tuple[Array, Array, Array]:
     return np.stack(flat), np.stack(deep), sure
 
 
-def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
-    """Cost (n, S, S) from each state in the frame before to each state, for frames start to end."""
-    rows = slice(start - 1, end)
-    flat, deep, sure = _readings(track, rows)
+def _step_cost(track: TrackLandmarks, frame_s: float, start: int, end: int, lag: int) -> Array:
+    """Cost (n, S, S) from each state `lag` frames before to each state, for frames start to end.
+
+    frame_s: the usual time between two frames, seconds.
+    """
+    if end <= start:
+        return np.zeros((0, len(STATES), len(STATES)))
+    flat, deep, sure = _readings(track, slice(start - lag, end))
     # One size for both frames of a step: places divided by a size that trembles would seem to move,
     # the more the further they are from the picture's corner.
-    sizes = np.array([place(k, b)[1] for k, b in zip(track.keypoints[rows], track.box[rows], strict=True)])
-    size = 0.5 * (sizes[1:] + sizes[:-1])[:, None]
-    dt = np.diff(track.time_s[start - 1 : end])
-    typical = float(np.median(np.diff(track.time_s))) if len(track) > 1 else 1.0
-    trust = np.exp(-np.maximum(dt - 1.5 * typical, 0.0) / _FADE_S)
-    weight = sure[:-1] * sure[1:]
+    keypoints, boxes = track.keypoints[start - lag : end], track.box[start - lag : end]
+    sizes = np.array([place(k, b)[1] for k, b in zip(keypoints, boxes, strict=True)])
+    size = 0.5 * (sizes[lag:] + sizes[:-lag])[:, None]
+    dt = track.time_s[start:end] - track.time_s[start - lag : end - lag]
+    trust = np.exp(-np.maximum(dt - (lag + 0.5) * frame_s, 0.0) / _FADE_S)
+    weight = sure[:-lag] * sure[lag:]
     cost = np.empty((end - start, len(STATES), len(STATES)))
     for before in range(len(STATES)):
         for after in range(len(STATES)):
-            moved = np.linalg.norm(flat[after, 1:] - flat[before, :-1], axis=-1) / size
-            turned = np.linalg.norm(deep[after, 1:] - deep[before, :-1], axis=-1)
+            moved = np.linalg.norm(flat[after, lag:] - flat[before, :-lag], axis=-1) / size
+            turned = np.linalg.norm(deep[after, lag:] - deep[before, :-lag], axis=-1)
             # Depth knows which hip is in front when the picture has them in one place.
             known = np.isfinite(turned)
             moved = np.minimum(moved, _LEAP) + 0.5 * np.where(known, np.minimum(turned, _LEAP), 0.0)
@@ -170,8 +205,24 @@ def _step_cost(track: TrackLandmarks, start: int, end: int) -> Array:
     return cost
 
 
-def _frame_cost(track: TrackLandmarks, start: int, end: int) -> Array:
-    """Cost (n, S) of each state in itself."""
+def _limb_lengths(points3d: NDArray[np.float32]) -> Array:
+    """Upper arms and thighs (N, 4) in metres; NaN where not seen."""
+    ends = points3d[:, np.array(_LIMBS)].astype(np.float64)
+    return np.asarray(np.linalg.norm(ends[:, :, 0] - ends[:, :, 1], axis=-1))
+
+
+def _stretch(track: TrackLandmarks, lengths: Array, start: int, end: int) -> Array:
+    """By how much limbs are too long in each state (n, S): 0 to 1, mean of those seen."""
+    points = track.points3d[start:end]
+    cost = []
+    for state in range(len(STATES)):
+        excess = _limb_lengths(points[:, _order(state)]) / lengths - _SLACK
+        cost.append(np.nan_to_num(np.clip(excess, 0.0, 1.0)).mean(axis=1))
+    return np.stack(cost, axis=1)
+
+
+def _frame_cost(track: TrackLandmarks, lengths: Array, start: int, end: int) -> Array:
+    """Cost (n, S) of each state in itself. lengths (4,) as of `_limb_lengths`, the person's own."""
     keypoints = track.keypoints[start:end]
     face = keypoints[:, wholebody.FACE]
     # The outer corners of the eyes, right and left: where the second lies seen from the first says
@@ -188,4 +239,4 @@ def _frame_cost(track: TrackLandmarks, start: int, end: int) -> Array:
     against = np.where(seen, np.clip(-shoulders / (0.3 * length), -1.0, 1.0), 0.0)
     standing = np.where(np.arange(len(STATES)) > 0, STANDING, 0.0)
     facing = FACING * np.maximum(np.where(_WITH_TRUNK, -against[:, None], against[:, None]), 0.0)
-    return np.asarray(standing + facing)
+    return np.asarray(standing + facing + STRETCH * _stretch(track, lengths, start, end))

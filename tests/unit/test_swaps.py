@@ -20,10 +20,10 @@ UPPER = np.setdiff1d(BODY, LEGS)
 COUNT = 90
 
 
-def take(*, turn=None, jitter=0.004, face=0.0):
+def take(*, turn=None, jitter=0.004, face=0.0, count=COUNT):
     """A walking person whose width shrinks and changes sign with `turn` (an angle per frame)."""
     keypoints, points3d, boxes = [], [], []
-    for frame in range(COUNT):
+    for frame in range(count):
         landmarks = figure((150.0, 120.0, 150.0), frame=frame, jitter=jitter)
         points, deep = landmarks.keypoints.copy(), landmarks.points3d.copy()
         if turn is not None:
@@ -41,8 +41,8 @@ def take(*, turn=None, jitter=0.004, face=0.0):
         keypoints.append(points)
         points3d.append(deep)
         boxes.append(landmarks.box)
-    frames = np.arange(COUNT)
-    fingers = np.zeros((COUNT, 2, 20, 2), np.float16)
+    frames = np.arange(count)
+    fingers = np.zeros((count, 2, 20, 2), np.float16)
     fingers[:, 1] = 1.0
     return TrackLandmarks(
         frames, frames / 30.0, np.array(keypoints), np.array(points3d), np.array(boxes), fingers=fingers
@@ -100,6 +100,37 @@ def test_what_is_right_in_most_frames_is_right():
     truth = take()
     result = swaps.repair(swapped(truth, [*range(5, 25), *range(60, 80)], BODY))
     np.testing.assert_array_equal(result.landmarks.keypoints, truth.keypoints)
+
+
+@pytest.mark.parametrize("between", [1, 2])
+@pytest.mark.parametrize("count", [COUNT, 1000], ids=["short", "long"])
+def test_frames_that_are_neither_do_not_decide_which_side_is_which(between, count):
+    """A network that changes its mind about front and back gives a frame or two in the middle of both."""
+    truth = take(count=count)
+    frames = range(30, 60)
+    seen = swapped(truth, frames, BODY)
+    neither = [*range(30, 30 + between), *range(60 - between, 60)]
+    for points in (seen.keypoints, seen.points3d):
+        points[neither] = 0.5 * (points[neither] + points[neither][:, MIRROR])
+    repaired = swaps.repair(seen).landmarks
+    sure = np.setdiff1d(np.arange(count), neither)
+    np.testing.assert_array_equal(repaired.keypoints[sure][:, BODY], truth.keypoints[sure][:, BODY])
+
+
+def test_legs_read_across_for_a_moment_do_not_stay_crossed():
+    """Before and after an exchange the legs glide past each other: whose they are the hips say."""
+    truth = take()
+    truth.keypoints[:, LEGS, 0] = 150 + 3.0 * (truth.keypoints[:, LEGS, 0] - 150)  # a wide stance
+    truth.points3d[:, LEGS, 0] *= 3.0
+    seen = swapped(truth, range(30, 60), BODY)
+    astray = np.array([*range(21, 30), *range(60, 69)])
+    share = np.concatenate([np.linspace(0, 1, 9), np.linspace(1, 0, 9)])[:, None, None]
+    for mine, right in ((seen.keypoints, truth.keypoints), (seen.points3d, truth.points3d)):
+        legs = right[astray][:, LEGS]
+        mine[np.ix_(astray, LEGS)] = legs + share * (right[astray][:, MIRROR[LEGS]] - legs)
+    repaired = swaps.repair(seen).landmarks
+    sure = np.setdiff1d(np.arange(COUNT), astray)
+    np.testing.assert_array_equal(repaired.keypoints[sure][:, LEGS], truth.keypoints[sure][:, LEGS])
 
 
 def test_a_strange_face_for_a_while_does_not_mirror_the_take():
