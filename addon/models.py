@@ -28,6 +28,7 @@ _PATIENCE_S = 2.0  # how long a stopped download may take to notice
 _PURPOSE = {
     "pose_detection": "People in the picture",
     "pose_landmark": "Body, 39 points",
+    "pose_mask": "Which pixels are whose, where people cross",
     "palm_detection": "Hands in the picture",
     "hand_landmark": "Fingers, 21 points a hand",
     "hand_recrop": "Where a hand is, from the body",

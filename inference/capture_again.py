@@ -148,8 +148,10 @@ class _Masked:
     def begin(self, detection: Any) -> Any:
         return self._inner.begin(detection)
 
-    def track(self, image: Image, state: Any) -> tuple[PersonLandmarks, Any] | None:
-        return self._inner.track(self._seen(image), state)
+    def track(
+        self, image: Image, state: Any, others: Sequence[Any] = ()
+    ) -> tuple[PersonLandmarks, Any] | None:
+        return self._inner.track(self._seen(image), state, others)
 
     def without(self, state: Any, part: str) -> Any:
         return self._inner.without(state, part)

@@ -4,12 +4,13 @@
     session = models.session(models.embedded("pose_landmark"), threads=2)
     landmarks, presence = session.run(["landmarks", "presence"], {"image": picture})
 
-Each takes `image` (N, 3, S, S) float32, RGB, any N, and gives float32 outputs:
+Each (but `pose_mask`) takes `image` (N, 3, S, S) float32, RGB, any N, and gives float32 outputs:
 
 name            S    values    outputs
 pose_detection  224  -1 to 1   boxes (N, 2254, 12), scores (N, 2254, 1) logits
 pose_landmark   256  0 to 1    landmarks (N, 195), presence (N, 1) 0 to 1, heatmap (N, 39, 64, 64) logits,
-                               world (N, 117) metres
+                               world (N, 117) metres, fine (N, 16, 128, 128), coarse (N, 48, 64, 64)
+pose_mask                      mask (N, 1, 256, 256) logits, from `fine` and `coarse`
 palm_detection  192  0 to 1    boxes (N, 2016, 18), scores (N, 2016, 1) logits
 hand_landmark   224  0 to 1    landmarks (N, 63), presence (N, 1) and handedness (N, 1) 0 to 1,
                                world (N, 63) metres

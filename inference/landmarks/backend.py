@@ -15,6 +15,7 @@ from ..errors import TakeError
 from . import pose as body
 from .assembly import PersonLandmarks, assemble, assemble_hands
 from .crop import Image, Picture, Roi
+from .crossing import Masked, PersonMask, covering, meet, painted_out
 from .face import PRESENT as FACE_PRESENT
 from .face import Face, FaceNetworks, on_its_head
 from .hand_finding import LOST_TO_ANOTHER, HandFinder
@@ -22,7 +23,7 @@ from .hands import Hand, Side
 from .hands_alone import HandsFound, LoneHands, imagined
 from .hands_alone import box as hands_box
 from .person_detector import Detection, PersonDetector
-from .pose import Pose, PoseNetwork
+from .pose import Look, Pose, PoseNetwork
 from .state import Followed, PersonState
 
 Result = TypeVar("Result")
@@ -62,24 +63,32 @@ class MediapipeBackend:
         a_lane = max(1, threads // 2)
         self._detector = PersonDetector(threads=threads)
         self._pose = PoseNetwork(threads=a_lane)
+        self._mask = PersonMask(threads=a_lane)
         self._hands = HandFinder(threads=a_lane)
         self._lone_hands = LoneHands(self._hands.networks, self._hands.palms)
         self._face = FaceNetworks(threads=a_lane, landmarker=landmarker)
         self._picture: Picture | None = None
         self._next_picture: Picture | None = None
         # Bodies in the picture at hand and in the next one, by where they are looked for.
-        self._bodies: dict[Roi, Future[Pose | None]] = {}
-        self._next_bodies: dict[Roi, Future[Pose | None]] = {}
+        self._bodies: dict[Roi, Future[Look]] = {}
+        self._next_bodies: dict[Roi, Future[Look]] = {}
+        # Whose their pixels are, where people are near one another.
+        self._masks: dict[Roi, Future[Masked]] = {}
+        self._next_masks: dict[Roi, Future[Masked]] = {}
 
     def turn_to(self, image: Image, following: Image | None = None) -> None:
         """Say which picture will be asked about now, and which one after it if that is known."""
         if self._next_picture is not None and self._next_picture.image is image:
-            self._picture, self._bodies = self._next_picture, self._next_bodies
+            self._picture, self._bodies, self._masks = (
+                self._next_picture,
+                self._next_bodies,
+                self._next_masks,
+            )
         else:
-            self._picture, self._bodies = Picture(image), {}
+            self._picture, self._bodies, self._masks = Picture(image), {}, {}
         known = following is not None and self._other_lane is not None
         self._next_picture = Picture(following) if following is not None and known else None
-        self._next_bodies = {}
+        self._next_bodies, self._next_masks = {}, {}
 
     def detect(self, image: Image) -> Sequence[Detection | HandsFound]:
         """People in the picture (H, W, 3) BGR, best first, each once.
@@ -101,8 +110,13 @@ class MediapipeBackend:
         """The state of a person who was just detected."""
         return PersonState(pose=None if isinstance(detection, HandsFound) else detection.roi)
 
-    def track(self, image: Image, state: PersonState) -> tuple[PersonLandmarks, PersonState] | None:
-        """The person's landmarks, and the state to look with in the next frame. None if lost."""
+    def track(
+        self, image: Image, state: PersonState, others: Sequence[PersonState] = ()
+    ) -> tuple[PersonLandmarks, PersonState] | None:
+        """The person's landmarks, and the state to look with in the next frame. None if lost.
+
+        others: the states of those who are followed besides, and may be in front of the person.
+        """
         picture = self._of(image)
         size = (picture.width, picture.height)
         if state.pose is None:
@@ -111,20 +125,47 @@ class MediapipeBackend:
                 return None
             found, state = alone
             return assemble_hands(found, state.hands, size=size, box=hands_box(picture)), state
-        ahead = self._bodies.pop(state.pose, None)
-        pose = self._pose(picture, state.pose) if ahead is None else ahead.result()
+        looks = [self._look(picture, other.pose) for other in others if other.pose is not None]
+        look = self._look(picture, state.pose)
+        near = [other for other in looks if meet(look, other)]
+        pose = self._behind(picture, look, near) if near else look.pose
         if pose is None:
             return None
         state = replace(state, pose=pose.next_roi)
         face = self._start(self._find_face, picture, pose, state)
         if self._next_picture is not None:
-            self._next_bodies[pose.next_roi] = self._start(self._pose, self._next_picture, pose.next_roi)
+            ahead = self._start(self._pose, self._next_picture, pose.next_roi)
+            self._next_bodies[pose.next_roi] = ahead
+            if near:
+                self._next_masks[pose.next_roi] = self._start(lambda: self._mask(ahead.result()))
         hands: list[Hand | None] = [None, None]
         if self._wants_hands:
             hands, state = self._find_hands(picture, pose, lambda: face.result()[0], state)
         seen, after = face.result()
         state = replace(state, face=after.face, lost_face=after.lost_face)
         return assemble(pose, hands, seen, state.hands, size=size), state
+
+    def _look(self, picture: Picture, roi: Roi) -> Look:
+        """A look at a region of the picture at hand, taken once."""
+        if roi not in self._bodies:
+            self._bodies[roi] = Future()
+            self._bodies[roi].set_result(self._pose(picture, roi))
+        return self._bodies[roi].result()
+
+    def _behind(self, picture: Picture, look: Look, others: Sequence[Look]) -> Pose | None:
+        """The body of a look, read again with those painted out who are in front of it."""
+        one, *masked = (self._masked(each) for each in (look, *others))
+        covered = covering(one, masked)
+        if not covered.any():
+            return look.pose
+        return self._pose(picture, look.roi, painted_out(picture.cut(look.roi, body.SIDE), covered)).pose
+
+    def _masked(self, look: Look) -> Masked:
+        """Whose the pixels of a look at the picture at hand are, found out once."""
+        if look.roi not in self._masks:
+            self._masks[look.roi] = Future()
+            self._masks[look.roi].set_result(self._mask(look))
+        return self._masks[look.roi].result()
 
     def without(self, state: PersonState, part: str) -> PersonState:
         """The state when a part of the person turned out to be somebody else's."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models import embedded, session
-from .crop import Picture, Roi, planes
+from .crop import Image, Picture, Roi, planes
 from .person_detector import region_from_points
 
 SIDE = 256
@@ -56,20 +56,31 @@ class Pose:
         return float(np.sqrt(spread[0] / max(spread[1], 1e-12)))
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the network makes of one region."""
+
+    roi: Roi
+    pose: Pose | None  # None if nobody is there
+    # What it knows of each place of the region; from these `pose_mask` tells whose its pixels are.
+    fine: NDArray[np.float32]  # (1, 16, 128, 128)
+    coarse: NDArray[np.float32]  # (1, 48, 64, 64)
+
+
 class PoseNetwork:
     def __init__(self, *, threads: int) -> None:
         self._session = session(embedded("pose_landmark"), threads=threads)
         self._input = self._session.get_inputs()[0].name
 
-    def __call__(self, picture: Picture, roi: Roi) -> Pose | None:
-        """The body in the region. None if nobody is there."""
-        inputs = planes(picture.cut(roi, SIDE))
-        landmarks, presence, heat, world = self._session.run(
-            ["landmarks", "presence", "heatmap", "world"], {self._input: inputs}
+    def __call__(self, picture: Picture, roi: Roi, cutout: Image | None = None) -> Look:
+        """The body in the region. cutout: the region (SIDE, SIDE, 3) BGR, if it is not as in the picture."""
+        inputs = planes(picture.cut(roi, SIDE) if cutout is None else cutout)
+        landmarks, presence, heat, world, fine, coarse = self._session.run(
+            ["landmarks", "presence", "heatmap", "world", "fine", "coarse"], {self._input: inputs}
         )
         score = float(presence.reshape(-1)[0])
         if score < PRESENT:
-            return None
+            return Look(roi, None, fine, coarse)
         raw = landmarks.reshape(39, 5).astype(np.float64)
         raw[:, :2] = _refined(raw[:, :2], heat.reshape(39, SIDE // 4, SIDE // 4))
         points = roi.to_image(raw, SIDE)
@@ -79,13 +90,14 @@ class PoseNetwork:
         inside = (
             (points[:COUNT] >= -0.5) & (points[:COUNT] <= (picture.width - 0.5, picture.height - 0.5))
         ).all(axis=1)
-        return Pose(
+        pose = Pose(
             points=points[:COUNT],
             certainty=np.where(inside, seen, 0.0),
             metres=metres,
             presence=score,
             next_roi=region_from_points(points[33], points[34]),
         )
+        return Look(roi, pose, fine, coarse)
 
 
 def _refined(points: NDArray[np.float64], logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -69,8 +69,13 @@ class LandmarkBackend(Protocol):
     def begin(self, detection: Any) -> Any:
         """A person's state that looks where the detection (one of this backend's own) is."""
 
-    def track(self, image: Image, state: Any) -> tuple[PersonLandmarks, Any] | None:
-        """The person's landmarks, and the state to look with in the next frame. None if lost."""
+    def track(
+        self, image: Image, state: Any, others: Sequence[Any] = ()
+    ) -> tuple[PersonLandmarks, Any] | None:
+        """The person's landmarks, and the state to look with in the next frame. None if lost.
+
+        others: the states of everybody else who is followed in this frame: they may be in front.
+        """
 
     def without(self, state: Any, part: str) -> Any:
         """The state when a part of the person (`shared_parts.PARTS`) turned out to be somebody else's."""

@@ -10,7 +10,7 @@ whole take is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -131,10 +131,13 @@ class PeopleTracker:
 
     def _follow(self, image: Image, time_s: float) -> dict[int, _Sighting]:
         seen = {}
+        proven = [track for track in self._tracks if track.seen >= ESTABLISHED and not track.lost]
         for track in self._tracks:
             if track.missed > RETRY_FRAMES:
                 continue
-            sighting = self._see(image, track.state)
+            # A newcomer may be a second look at somebody known, and must not cover them.
+            others = [other.state for other in proven if other is not track]
+            sighting = self._see(image, track.state, others)
             if sighting is None:
                 continue
             landmarks = sighting.landmarks
@@ -143,8 +146,8 @@ class PeopleTracker:
                 seen[track.number] = sighting
         return seen
 
-    def _see(self, image: Image, state: Any) -> _Sighting | None:
-        result = self._backend.track(image, state)
+    def _see(self, image: Image, state: Any, others: Sequence[Any] = ()) -> _Sighting | None:
+        result = self._backend.track(image, state, others)
         if result is None or result[0].score < MIN_SCORE:
             return None
         landmarks, following = result

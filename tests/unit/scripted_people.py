@@ -8,7 +8,7 @@ person in front when two are in one place, jitters, and forgets who is who at on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ class ScriptedBackend:
     jitter: float = 0.004
     name: str = "scripted"
     calls: list[int] = field(default_factory=list)  # frames that were looked at
+    others: list[list[np.ndarray]] = field(default_factory=list)  # who else was followed, in each call
     before_frame: Callable[[int], None] = lambda frame: None
 
     def _visible(self, frame: int) -> list[tuple[int, Actor, Place]]:
@@ -148,9 +149,12 @@ class ScriptedBackend:
         box = detection.box
         return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[3] - box[1]], np.float64)
 
-    def track(self, image: np.ndarray, state: np.ndarray) -> tuple[Landmarks, np.ndarray] | None:
+    def track(
+        self, image: np.ndarray, state: np.ndarray, others: Sequence[np.ndarray] = ()
+    ) -> tuple[Landmarks, np.ndarray] | None:
         frame = frame_number(image)
         self.calls.append(frame)
+        self.others.append(list(others))
         self.before_frame(frame)
         best = None
         for index, _, place in self._visible(frame):

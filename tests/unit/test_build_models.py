@@ -181,6 +181,24 @@ def test_each_network_agrees_with_its_source_on_filmed_people(clip: str, archive
         assert max(measured.values()) < check.LIMIT, (recipe.name, measured)
 
 
+def test_a_graph_in_two_parts_gives_what_the_whole_gives(archive: Path) -> None:
+    whole, part = (next(r for r in RECIPES if r.name == name) for name in ("pose_landmark", "pose_mask"))
+    source = wheel.read_member(archive, whole)
+    image = pictures.crops(whole)[0]
+    first, second = (
+        onnxruntime.InferenceSession(build.convert(recipe, source), providers=["CPUExecutionProvider"])
+        for recipe in (whole, part)
+    )
+    inner = dict(zip(("fine", "coarse"), first.run(["fine", "coarse"], {"image": image}), strict=True))
+    mask = second.run(["mask"], inner)[0]
+    interpreter = check.tflite_interpreter(source)
+    index = interpreter.get_output_details()[2]["index"]
+    expected = check.tflite_tensors(interpreter, image, [index])[0]
+    assert np.abs(mask - expected).max() < check.LIMIT * np.abs(expected).max()
+    # A person fills some of the picture, and not all of it.
+    assert 0.05 < (mask > 0).mean() < 0.8
+
+
 def test_a_wrong_conversion_is_refused(archive: Path) -> None:
     recipe = next(r for r in RECIPES if r.name == "hand_recrop")
     source = wheel.read_member(archive, recipe)

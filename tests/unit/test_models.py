@@ -19,8 +19,16 @@ NAMES = {
     "pose_detection": (224, {"boxes": (2254, 12), "scores": (2254, 1)}),
     "pose_landmark": (
         256,
-        {"landmarks": (195,), "presence": (1,), "heatmap": (39, 64, 64), "world": (117,)},
+        {
+            "landmarks": (195,),
+            "presence": (1,),
+            "heatmap": (39, 64, 64),
+            "world": (117,),
+            "fine": (16, 128, 128),
+            "coarse": (48, 64, 64),
+        },
     ),
+    "pose_mask": (256, {"mask": (1, 256, 256)}),
     "palm_detection": (192, {"boxes": (2016, 18), "scores": (2016, 1)}),
     "hand_landmark": (
         224,
@@ -37,6 +45,9 @@ NAMES = {
     "face_detection": (128, {"boxes": (896, 16), "scores": (896, 1)}),
     "iris_landmark": (64, {"contour": (213,), "iris": (15,)}),
 }
+
+# What is given to one that does not begin at the picture.
+GIVEN = {"pose_mask": {"fine": (16, 128, 128), "coarse": (48, 64, 64)}}
 
 
 def _built(name: str) -> Path:
@@ -62,8 +73,10 @@ def test_the_list_names_all_networks() -> None:
 def test_inputs_and_outputs_are_as_documented(name: str) -> None:
     size, expected = NAMES[name]
     session = models.session(_built(name), threads=1)
-    picture = np.full((2, 3, size, size), 0.5, dtype=np.float32)
-    found = dict(zip(expected, session.run(list(expected), {"image": picture}), strict=True))
+    shapes = GIVEN.get(name, {"image": (3, size, size)})
+    given = {key: np.full((2, *shape), 0.5, dtype=np.float32) for key, shape in shapes.items()}
+    assert {each.name for each in session.get_inputs()} == given.keys()
+    found = dict(zip(expected, session.run(list(expected), given), strict=True))
     assert {key: value.shape for key, value in found.items()} == {
         key: (2, *shape) for key, shape in expected.items()
     }

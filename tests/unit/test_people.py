@@ -59,8 +59,8 @@ def test_one_person_is_one_track_without_a_gap():
 class CloseUp(ScriptedBackend):
     """Sees head and shoulders only, as in a picture that ends at the chest."""
 
-    def track(self, image, state):
-        found = super().track(image, state)
+    def track(self, image, state, others=()):
+        found = super().track(image, state, others)
         if found is None:
             return None
         landmarks, following = found
@@ -235,3 +235,19 @@ def test_clothes_of_one_colour_are_alike_and_of_two_are_not():
     assert distance(red, blue) > 0.7
     unseen = np.zeros_like(red)
     assert distance(red, unseen) == pytest.approx(0.5)
+
+
+def test_those_who_may_stand_in_front_are_named_once_they_are_known():
+    """A newcomer may be a second look at somebody known, and must not be painted over them."""
+    actors = [Actor(standing(60), RED), Actor(lambda f: (200.0, 120.0, 150.0) if f >= 30 else None, BLUE)]
+    backend = ScriptedBackend(actors)
+    tracker = PeopleTracker(backend)
+    named = {}
+    for frame in range(90):
+        backend.others.clear()
+        tracker.step(picture(actors, frame), frame / FPS)
+        named[frame] = [[round(float(other[0]), -1) for other in others] for others in backend.others]
+    assert named[20] == [[]]  # nobody else
+    newcomer = next(frame for frame in range(30, 90) if len(named[frame]) == 2) + 1
+    assert named[newcomer] == [[], [60.0]]  # the newcomer is told of the one who is known, not the other way
+    assert named[89] == [[200.0], [60.0]]

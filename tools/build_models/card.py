@@ -56,10 +56,10 @@ def card(built: list[Built]) -> str:
         "linked from https://ai.google.dev/edge/mediapipe/solutions/guide. They locate people, bodies, "
         "hands and faces in pictures; they do not recognise who somebody is.",
         "",
-        "Input of each: `image` (N, 3, S, S) float32, RGB. The error is the largest difference from the "
-        "source run by the TFLite interpreter (its own kernels, with XNNPACK), relative to the output's "
-        f"largest value, a probability's being 1; above {LIMIT:g} the build fails. Noise is uniform; "
-        "the crops are of the project's sample clip.",
+        "Input of each, unless it says otherwise: `image` (N, 3, S, S) float32, RGB. The error is the "
+        "largest difference from the source run by the TFLite interpreter (its own kernels), relative to "
+        f"the output's largest value, a probability's being 1; above {LIMIT:g} the build fails. Noise is "
+        "uniform; the crops are of the project's sample clip.",
     ]
     for b in built:
         r = b.recipe
@@ -74,6 +74,9 @@ def card(built: list[Built]) -> str:
             "",
             "| output | error on noise | on crops |",
             "|---|---|---|",
-            *(f"| {n} | {b.errors['noise'][n]:.1e} | {b.errors['crops'][n]:.1e} |" for n, _ in r.outputs),
+            *(
+                f"| {n} | {b.errors['noise'][n]:.1e} | {b.errors['crops'][n]:.1e} |"
+                for n, _ in (*r.outputs, *r.inner)
+            ),
         ]
     return "\n".join(lines) + "\n"

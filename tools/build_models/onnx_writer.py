@@ -23,12 +23,12 @@ OPSET = 17
 IR_VERSION = 8
 
 
-def needed(graph: Graph, outputs: tuple[int, ...]) -> tuple[Operator, ...]:
-    """The operators that these tensors depend on, in order."""
+def needed(graph: Graph, outputs: tuple[int, ...], begins: tuple[int, ...] = ()) -> tuple[Operator, ...]:
+    """The operators between the tensors of `begins`, or the graph's inputs, and the outputs, in order."""
     wanted = set(outputs)
     kept = []
     for op in reversed(graph.operators):
-        if wanted.intersection(op.outputs):
+        if wanted.intersection(op.outputs).difference(begins):
             kept.append(op)
             wanted.update(op.inputs)
     return tuple(reversed(kept))
@@ -247,11 +247,11 @@ class Writer:
 
 
 def write(graph: Graph, recipe: Recipe) -> onnx.ModelProto:
-    """The ONNX model: input `image` (N, 3, size, size), outputs as named in the recipe."""
+    """The ONNX model: inputs and outputs as named in the recipe; the picture is `image` (N, 3, S, S)."""
+    given = recipe.begins or (("image", graph.inputs[0]),)
     named = [(name, graph.outputs[index]) for name, index in recipe.outputs] + list(recipe.inner)
-    sources = tuple(tensor for _, tensor in named)
     writer = Writer(graph, recipe)
-    for op in needed(graph, sources):
+    for op in needed(graph, tuple(tensor for _, tensor in named), tuple(tensor for _, tensor in given)):
         writer.write(op)
     outputs = []
     for name, tensor in named:
@@ -263,13 +263,14 @@ def write(graph: Graph, recipe: Recipe) -> onnx.ModelProto:
             writer.node("Identity", [f"t{tensor}"], name)
             shape = (shape[0], shape[3], *shape[1:3]) if len(shape) == 4 else shape
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape[1:]]))
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, recipe.size, recipe.size])
-    for node in writer.nodes:
-        for i, name in enumerate(node.input):
-            if name == f"t{graph.inputs[0]}":
-                node.input[i] = "image"
+    inputs = []
+    for name, tensor in given:
+        shape = graph.shapes[tensor]
+        inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", shape[3], *shape[1:3]]))
+        for node in writer.nodes:
+            node.input[:] = [name if source == f"t{tensor}" else source for source in node.input]
     body = helper.make_graph(
-        writer.nodes, recipe.name, [image], outputs, initializer=list(writer.initializers.values())
+        writer.nodes, recipe.name, inputs, outputs, initializer=list(writer.initializers.values())
     )
     model = helper.make_model(
         body, producer_name="rotocap", ir_version=IR_VERSION, opset_imports=[helper.make_opsetid("", OPSET)]

@@ -21,6 +21,7 @@ _HEAD = slice(22, 25)
 _PARTS: dict[str, tuple[slice, float]] = {
     "pose_detection": (slice(55), 1.8),
     "pose_landmark": (slice(55), 1.35),
+    "pose_mask": (slice(55), 1.35),
     "palm_detection": (slice(55), 1.1),
     "hand_landmark": (slice(25, 40), 2.0),
     "hand_recrop": (slice(40, 55), 2.7),

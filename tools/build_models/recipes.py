@@ -23,6 +23,8 @@ class Recipe:
     an output left out takes with it every operator that only it needs.
     probabilities: the outputs that are between 0 and 1.
     inner: (name, tensor of the source) that are given out as well, after the outputs.
+    begins: (name, tensor of the source) that the graph is given instead of a picture: what another
+    graph of the same member gives out.
     """
 
     name: str
@@ -35,7 +37,11 @@ class Recipe:
     about: str
     probabilities: tuple[str, ...] = ()
     inner: tuple[tuple[str, int], ...] = ()
+    begins: tuple[tuple[str, int], ...] = ()
 
+
+# Where the segmentation mask's branch leaves the others' in the pose network.
+_OF_A_MASK = (("fine", 206), ("coarse", 279))
 
 RECIPES: tuple[Recipe, ...] = (
     Recipe(
@@ -59,8 +65,23 @@ RECIPES: tuple[Recipe, ...] = (
         outputs=(("landmarks", 0), ("presence", 1), ("heatmap", 3), ("world", 4)),
         about="39 body points: landmarks are 39 x (x, y, z in pixels of 256, visibility, presence as "
         "logits); presence 0 to 1; heatmap (N, 39, 64, 64) logits; world 39 x (x, y, z) metres. "
-        "The source's segmentation mask is left out",
+        "Besides, what the source's segmentation mask is made of: `fine` (N, 16, 128, 128) and `coarse` "
+        "(N, 48, 64, 64), for `pose_mask`",
         probabilities=("presence",),
+        inner=_OF_A_MASK,
+    ),
+    Recipe(
+        name="pose_mask",
+        member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        size=256,
+        low=0.0,
+        high=1.0,
+        outputs=(("mask", 2),),
+        about="the end of the source of `pose_landmark` that makes its segmentation mask, by itself, as it "
+        "takes nearly as long as all the rest and is seldom needed: from `fine` and `coarse` of a picture to "
+        "its pixels that are the person's, mask (N, 1, 256, 256) logits",
+        begins=_OF_A_MASK,
     ),
     Recipe(
         name="palm_detection",

@@ -16,14 +16,26 @@ import sys
 import time
 from pathlib import Path
 
-from ...inference.capture import CaptureOptions, capture
+from ...inference.capture import BackendMaker, CaptureOptions, capture, mediapipe
 from ...inference.errors import NoPersonError, RotocapError
 from ...inference.progress import Progress
 from ...inference.review import review
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 from .. import side_videos
-from . import automap, face, hand_finding, hands, lift, retarget, retarget_pictures, rigify, views, world
+from . import (
+    automap,
+    face,
+    four_views,
+    hand_finding,
+    hands,
+    lift,
+    retarget,
+    retarget_pictures,
+    rigify,
+    views,
+    world,
+)
 from .accuracy import Accuracy, against_truth
 from .clips import CLIPS, measure
 
@@ -168,9 +180,11 @@ def _views(media: Path, folder: Path, skipped: list[str], *, keep: bool) -> dict
         skipped.append(f"views: needs {media}")
         return {}
 
-    def captured(video: Path, name: str) -> Take:
-        take = _captured(video, folder / f"{name}.take", keep=keep)
-        review(take, folder / f"{name}.png")
+    def captured(video: Path, name: str, plain: bool) -> Take:
+        reader = four_views.plain if plain else mediapipe
+        take = _captured(video, folder / f"{name}.take", keep=keep, backend=reader)
+        if not plain:
+            review(take, folder / f"{name}.png")
         return take
 
     return views.measure(media, captured, _say)
@@ -200,11 +214,12 @@ def _lift(motion: Path, skipped: list[str]) -> dict[str, float]:
     return lift.measure(motion, _say)
 
 
-def _captured(video: Path, out: Path, *, keep: bool) -> Take:
+def _captured(video: Path, out: Path, *, keep: bool, backend: BackendMaker = mediapipe) -> Take:
     if keep and (out / "take.toml").is_file():
         return Take.open(out)
     try:
-        return capture(CaptureOptions(video=video, out=out, overwrite=True), progress=_progress)
+        options = CaptureOptions(video=video, out=out, overwrite=True)
+        return capture(options, progress=_progress, backend=backend)
     except NoPersonError:
         return Take.open(out)
     finally:

@@ -7,20 +7,49 @@ here as the network gave them in each frame: before left and right are put right
 before any smoothing and before the fit, only turned in the picture's plane by the roll of
 the region that the network saw, which no measure after a Procrustes alignment notices.
 (MediaPipe's own solutions run a One Euro filter over them: that lowers jitter, not this
-error by much, and is not done here.) The person is the one that the capture calls so.
+error by much, and is not done here.) The detector alone reads the picture as it is, so
+its points come from a take of their own, in which nobody who stands in front is painted
+out; everything else there is as in any take.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...inference import chunks, wholebody
+from ...inference.capture import CaptureOptions, mediapipe
 from ...inference.people import identity
+from ...inference.people.backend import Image, LandmarkBackend, PersonLandmarks
 from ...inference.sequence import SmplxSequence
 from ...inference.take import Take
 
 Array = NDArray[np.float64]
+
+
+def plain(options: CaptureOptions) -> tuple[LandmarkBackend, dict[str, str]]:
+    """What `capture` is given to read the picture as it is."""
+    networks, hashes = mediapipe(options)
+    return _Plain(networks), hashes
+
+
+class _Plain:
+    """A landmark backend that is not told who else is there."""
+
+    def __init__(self, inner: LandmarkBackend) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def track(
+        self, image: Image, state: Any, others: Sequence[Any] = ()
+    ) -> tuple[PersonLandmarks, Any] | None:
+        del others
+        return self._inner.track(image, state)
 
 
 def raw_landmarks(take: Take, sequence: SmplxSequence, names: tuple[str, ...]) -> Array:

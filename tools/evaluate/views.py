@@ -44,30 +44,38 @@ _JOINTS = [
 
 
 def measure(
-    folder: Path, captured: Callable[[Path, str], Take], say: Callable[[str], None]
+    folder: Path, captured: Callable[[Path, str, bool], Take], say: Callable[[str], None]
 ) -> dict[str, float]:
-    """Capture every view and compare. `captured` makes a take of a video under a name.
+    """Capture every view and compare. `captured` makes a take of a video under a name, plain or not.
 
     `four_views.pa_mm` is the mean over the views; `four_views.pa_vs_detector` by what share it is
     lower (negative) than the detector's own 3D points over the same frames and joints, aligned
-    alike; `four_views.pa_vs_detector_worst` the same in the view where it is worst.
+    alike; `four_views.pa_vs_detector_worst` the same in the view where it is worst. What the
+    detector gives when those in front are painted out is `views.*.painted_pa_mpjpe_mm`.
     """
     world = _reference(folder / "pose3d_P2.trc")
     calibration = tomllib.loads((folder / "Calib.toml").read_text(encoding="utf-8"))
     out: dict[str, float] = {}
     for k, camera in enumerate(CAMERAS, start=1):
-        take = captured(folder / f"{camera}.mp4", f"views_{camera}")
+        video = folder / f"{camera}.mp4"
+        take = captured(video, f"views_{camera}", False)
         seen, K = _in_camera(world, calibration[f"cam_{k:02d}"])
-        near = [(_pixels(s, seen, K), s) for s in map(take.sequence, take.people)]
-        pixels, best = min(near, key=lambda pair: pair[0], default=(np.inf, None))
-        if best is None or not np.isfinite(pixels):
+        pixels, best = _nearest(take, seen, K)
+        if best is None:
             say(f"views {camera}: the person was not captured")
             out[f"views.{camera}.found"] = 0.0
             continue
         figures = _compare(best.frame, _points(best), seen)
         names = tuple(name for name, _ in _JOINTS)
-        detector = _compare(best.frame, raw_landmarks(take, best, names), seen)
-        figures["detector_pa_mpjpe_mm"] = detector["pa_mpjpe_mm"]
+        painted = _compare(best.frame, raw_landmarks(take, best, names), seen)
+        figures["painted_pa_mpjpe_mm"] = painted["pa_mpjpe_mm"]
+        alone = captured(video, f"views_{camera}_plain", True)
+        _, other = _nearest(alone, seen, K)
+        if other is not None:
+            rows = np.isin(other.frame, best.frame)
+            detector = _compare(other.frame[rows], raw_landmarks(alone, other, names)[rows], seen)
+            figures["detector_pa_mpjpe_mm"] = detector["pa_mpjpe_mm"]
+            figures["detector_found"] = detector["found"]
         say(
             f"views {camera}: {pixels:.0f} px apart, " + ", ".join(f"{n} {v:.2f}" for n, v in figures.items())
         )
@@ -79,8 +87,15 @@ def measure(
     return out | _against_detector(out)
 
 
+def _nearest(take: Take, seen: Array, K: Array) -> tuple[float, SmplxSequence | None]:
+    """Of a take's people the one that the reference shows, and how many pixels they are apart."""
+    near = [(_pixels(s, seen, K), s) for s in map(take.sequence, take.people)]
+    pixels, best = min(near, key=lambda pair: pair[0], default=(np.inf, None))
+    return pixels, best if np.isfinite(pixels) else None
+
+
 def _against_detector(views: dict[str, float]) -> dict[str, float]:
-    seen = [camera for camera in CAMERAS if f"views.{camera}.pa_mpjpe_mm" in views]
+    seen = [camera for camera in CAMERAS if f"views.{camera}.detector_pa_mpjpe_mm" in views]
     if not seen:
         return {}
     mine, detector = (
