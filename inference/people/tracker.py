@@ -131,12 +131,10 @@ class PeopleTracker:
 
     def _follow(self, image: Image, time_s: float) -> dict[int, _Sighting]:
         seen = {}
-        proven = [track for track in self._tracks if track.seen >= ESTABLISHED and not track.lost]
         for track in self._tracks:
             if track.missed > RETRY_FRAMES:
                 continue
-            # A newcomer may be a second look at somebody known, and must not cover them.
-            others = [other.state for other in proven if other is not track]
+            others = [other.state for other in self._proven() if other is not track]
             sighting = self._see(image, track.state, others)
             if sighting is None:
                 continue
@@ -145,6 +143,10 @@ class PeopleTracker:
             if jump <= MAX_JUMP:
                 seen[track.number] = sighting
         return seen
+
+    def _proven(self) -> list[_Track]:
+        """Those who may be in front of others: a newcomer may be a second look at somebody known."""
+        return [track for track in self._tracks if track.seen >= ESTABLISHED and not track.lost]
 
     def _see(self, image: Image, state: Any, others: Sequence[Any] = ()) -> _Sighting | None:
         result = self._backend.track(image, state, others)
@@ -192,7 +194,8 @@ class PeopleTracker:
             centre = (detection.box[:2] + detection.box[2:]) / 2.0
             if any(np.linalg.norm(centre - known) < KNOWN * size for known, size in followed):
                 continue
-            sighting = self._see(image, self._backend.begin(detection))
+            others = [track.state for track in self._proven() if track.number in seen]
+            sighting = self._see(image, self._backend.begin(detection), others)
             if sighting is None or any(_overlaid(sighting, s) for s in (*seen.values(), *found)):
                 continue
             if not _whole(sighting) and any(track.whole for track in self._tracks):
