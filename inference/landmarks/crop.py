@@ -50,13 +50,15 @@ class Roi:
 
     def to_image(self, points: Floats, side: float) -> NDArray[np.float64]:
         """Image pixels (N, 2) of points (N, 2) in a cut-out whose edges lie at 0 and `side`."""
-        turn = self.rotation.T * (self.size / side)
-        corner = np.array((self.x, self.y)) - side / 2 * (turn[0] + turn[1])
-        return np.asarray(points[:, :2] @ turn + corner, dtype=np.float64)
+        c, s = (self.size / side * f(self.angle) for f in (math.cos, math.sin))
+        out: NDArray[np.float64] = points[:, :2] @ np.array([[c, s], [-s, c]])
+        out += (self.x - side / 2 * (c - s), self.y - side / 2 * (s + c))
+        return out
 
     def turn(self, points: Floats) -> NDArray[np.float64]:
         """Points (N, 3) along the region's axes, along the image's: x and y turned, z as it is."""
-        return np.concatenate([points[:, :2] @ self.rotation.T, points[:, 2:3]], axis=1)
+        c, s = math.cos(self.angle), math.sin(self.angle)
+        return np.asarray(points @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]), dtype=np.float64)
 
     def box(self) -> NDArray[np.float64]:
         """(4,) the upright box around it: x0, y0, x1, y1."""
@@ -126,12 +128,11 @@ def _halved(image: Image) -> Image:
 
 def planes(*cutouts: Image, symmetric: bool = False) -> NDArray[np.float32]:
     """N cut-outs as a network takes them: (N, 3, S, S) RGB, 0 to 1, or -1 to 1 if `symmetric`."""
-    blob = np.empty((len(cutouts), 3, *cutouts[0].shape[:2]), np.float32)
-    for picture, cutout in zip(blob, cutouts, strict=True):
-        for plane, channel in zip(picture, cv2.split(cutout)[::-1], strict=True):
-            if symmetric:
-                np.subtract(channel, np.float32(127.5), out=plane)
-                plane *= np.float32(1 / 127.5)
-            else:
-                np.multiply(channel, np.float32(1 / 255), out=plane)
+    channels = np.empty((len(cutouts), 3, *cutouts[0].shape[:2]), np.uint8)
+    for picture, cutout in zip(channels, cutouts, strict=True):
+        cv2.split(cutout, picture[::-1])
+    blob = channels.astype(np.float32)
+    if symmetric:
+        blob -= np.float32(127.5)
+    blob *= np.float32(1 / 127.5 if symmetric else 1 / 255)
     return blob

@@ -46,15 +46,15 @@ _PRESENT_ON_HEAD, _PALM_ON_HEAD = 0.8, 0.8
 _LEAST_REGION = 1.4
 # Below this the body's own wrist is too uncertain to look for a hand at it.
 _IN_SIGHT = 0.1
-# A hand that stays lost is looked for where the body has it: in the first frames, then in every n-th, and
-# half as often after `_LONG` of them.
-_EAGER, _EVERY, _LONG = 2, 4, 12
-# The palm detector looks if the wrist's second look finds nothing either (for somebody new at once), again
-# after so many frames, and then seldom: by then the body's wrist finds the hand first.
+# A hand that stays lost is looked for where the body has it: at once, then in every n-th frame, and half as
+# often after `_LONG` of them.
+_EVERY, _LONG = 4, 12
+# The palm detector looks in the next frame (for somebody new at once), again after so many, and then seldom:
+# by then the body's wrist finds the hand first.
 _PALM_EAGER, _PALM_AGAIN, _PALM_EVERY = 1, 6, 24
 # For so long a hand counts as lost, left and right, that turned out to be somebody else's: the next look is
 # a whole interval away, since the body's wrist, which led to it, has not changed.
-LOST_TO_ANOTHER = (2 * _EVERY + 1, 2 * _EVERY - 1)
+LOST_TO_ANOTHER = (2 * _EVERY + 1, 2 * _EVERY)
 # A hand that was read and refused, so many palms from the body's wrist, is what the palm detector would see.
 _AT_END = 1.0
 # Of a wrist outside the picture, this many palms away, the fingers may be inside. The body guesses such
@@ -129,7 +129,7 @@ class HandFinder:
         """The hand where the body has it."""
         lost = state.lost_hands[side]
         every = _EVERY if lost <= _LONG else 2 * _EVERY
-        due = lost < _EAGER or (lost + 2 * side) % every == 0
+        due = lost == 0 or (lost + side) % every == 0
         if not due or _beyond(picture, pose.points[WRIST[side]]) > 0.0:
             return []
         region = self.networks.locate(picture, pose, side)

@@ -102,9 +102,10 @@ def read_exchanged(arms: Arms, before: Memories) -> bool:
         memory = before[side]
         if memory is None or not memory.held:
             continue
-        offset = np.array(memory.wrist) - memory.anchor
-        straight += float(np.hypot(*(arms.wrists[side] + offset - memory.expected())))
-        crossed += float(np.hypot(*(arms.wrists[1 - side] + offset - memory.expected())))
+        # Where the body's wrist should be, if the hand went on as it went.
+        x, y = (memory.anchor[i] + memory.velocity[i] for i in range(2))
+        straight += math.dist(arms.wrists[side], (x, y))
+        crossed += math.dist(arms.wrists[1 - side], (x, y))
     return crossed + arms.palm < straight
 
 
@@ -254,5 +255,5 @@ def on_head(hand: Hand, pose: Pose, face: Face | None) -> bool:
         middle, reach = face.middle, 0.55 * face.span
     else:
         middle, reach = pose.points[: body.MOUTH_END].mean(axis=0), _HEAD_M * pose.pixels_per_metre
-    inside = np.hypot(*(hand.points - middle).T) < reach
+    inside = np.add.reduce((hand.points - middle) ** 2, axis=1) < reach**2
     return bool(np.count_nonzero(inside) > _ON_HEAD * len(inside))

@@ -93,9 +93,9 @@ class Hand:
         angle = upright_angle(p[0], (p[6] + p[14]) / 4 + p[10] / 2)
         turn = Roi(0.0, 0.0, 1.0, angle).rotation
         local = p[_PALM] @ turn
-        low, high = local.min(axis=0), local.max(axis=0)
-        middle = turn @ ((low + high) / 2)
-        return Roi(float(middle[0]), float(middle[1]), float((high - low).max()), angle).scaled(2.0, up=0.1)
+        low, high = np.minimum.reduce(local), np.maximum.reduce(local)
+        x, y = (turn @ ((low + high) / 2)).tolist()
+        return Roi(x, y, max((high - low).tolist()), angle).scaled(2.0, up=0.1)
 
 
 def looked_again(hands: Sequence[Hand | None]) -> list[Hand | None]:

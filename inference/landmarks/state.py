@@ -52,9 +52,9 @@ class HandMemory:
     def held(self) -> bool:
         return self.lost == 0
 
-    def expected(self) -> NDArray[np.float64]:
-        """(2,) pixels: where its wrist should be in the next frame if it goes on as it went."""
-        return np.array(self.wrist) + self.velocity
+    def expected(self) -> Place:
+        """Pixels: where its wrist should be in the next frame if it goes on as it went."""
+        return self.wrist[0] + self.velocity[0], self.wrist[1] + self.velocity[1]
 
     def to_array(self) -> NDArray[np.float64]:
         """(121,) in the order of the fields."""
