@@ -33,6 +33,7 @@ MAX_REACH = 4.0  # place says nothing after a while
 SHADOW = 0.2  # a track that stays nearer than this to a longer one shows the same person
 SAME_TRACK, SAME_TRACK_S = 0.3, 0.5  # the tracker's own word, in cost, and how soon it is worth nothing
 BRIEF_S, BRIEF = 0.3, 0.3  # a piece shorter than this is likely a mixed-up pose: what it costs
+BRIEF_AWAY_S = 1.0  # and nobody who was away for longer comes back as one: it looks a little like everybody
 MIN_S = 0.8  # shorter than this is no person
 MIN_SHARE = 0.03  # of the longest person's frames,
 ENOUGH_S = 10.0  # but who is seen for so long is somebody, however long the take is
@@ -66,6 +67,7 @@ class _Piece:
     rows: Ints
     start_s: float
     end_s: float
+    seen_s: float  # what its rows cover of that
     head: Floats  # (2,) first place
     tail: Floats  # (2,) last place
     head_velocity: Floats  # (2,) pixels a second
@@ -183,6 +185,7 @@ def _piece(sightings: Sightings, rows: Ints, covered: NDArray[np.bool_], step: f
         rows=rows,
         start_s=float(part.time_s[0]),
         end_s=float(part.time_s[-1]),
+        seen_s=len(rows) * step,
         head=part.centre[0],
         tail=part.centre[-1],
         head_velocity=velocity(slice(None, span)),
@@ -269,7 +272,7 @@ def _heads(pieces: list[_Piece]) -> _Heads:
 
 
 def _brief(piece: _Piece) -> float:
-    return float(piece.end_s - piece.start_s < BRIEF_S)
+    return float(piece.seen_s < BRIEF_S)
 
 
 def _link(tail: _Piece, heads: _Heads) -> Floats:
@@ -288,4 +291,5 @@ def _link(tail: _Piece, heads: _Heads) -> Floats:
     cost = 0.5 * unlike + 1.2 * colour + 0.5 * scale + BRIEF * (heads.brief + _brief(tail))
     # While it saw them the tracker knows best, apart from what colours contradict.
     cost -= np.where(heads.track == tail.track, SAME_TRACK * np.exp(-dt / SAME_TRACK_S), 0.0)
-    return np.asarray(np.where(place > 1.5, 1e6, cost))
+    brief = (heads.brief > 0) | (_brief(tail) > 0)
+    return np.asarray(np.where((place > 1.5) | (brief & (dt > BRIEF_AWAY_S)), 1e6, cost))

@@ -202,6 +202,30 @@ def test_a_guest_in_a_long_take_is_somebody(seconds, persons):
     assert len(identity.persons(sightings)) == persons
 
 
+def test_a_mixed_up_pose_does_not_stand_for_somebody_who_was_away():
+    # Somebody, away for 5 s and then lit otherwise; meanwhile a flash of something that looks like both.
+    parts = {  # track, frames, place, share of another colour in the clothes
+        "before": (0, range(73), 100.0, 0.0),
+        "flash": (1, range(160, 163), 200.0, 0.2),
+        "after": (2, range(220, 340), 130.0, 0.45),
+    }
+    rows = sorted((frame, track, x, mix) for track, frames, x, mix in parts.values() for frame in frames)
+    frame, track, x, mix = (np.array(column) for column in zip(*rows, strict=True))
+    clothes = np.zeros((len(rows), APPEARANCE_SIZE), np.float32)
+    clothes[:, ::12], clothes[:, 3::12] = 1.0 - mix[:, None], mix[:, None]
+    sightings = identity.Sightings(
+        frame=frame,
+        time_s=frame / FPS,
+        track=track,
+        centre=np.stack([x, np.full(len(x), 200.0)], axis=1),
+        size=np.full(len(x), 150.0),
+        score=np.ones(len(x)),
+        appearance=clothes,
+    )
+    (person,) = identity.persons(sightings)
+    assert sightings.frame[person].tolist() == [*range(73), *range(220, 340)]
+
+
 def test_nobody_gives_no_persons():
     sightings, _ = read([], range(20))
     assert len(sightings) == 0
