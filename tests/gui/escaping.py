@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 from capturing import over, read, started
 from installed import VIDEO, module, session
-from window import HERE, Steps, find, in_viewport, picture, press, say, show_tab, viewport, wait_for
+from window import HERE, Steps, click_at, find, in_viewport, picture, press, say, show_tab, viewport, wait_for
 
 
 def runs_on(what: str) -> None:
@@ -49,15 +49,12 @@ def story() -> Steps:
     assert not window.modal_operators
     runs_on("moving an object")
 
-    field: list[tuple[int, int]] = []
-    yield from find("rotocap.video", field)
     yield from capturing("typing")
     name = scene.rotocap.video
-    for _ in range(2):
-        window.event_simulate("LEFTMOUSE", "PRESS", x=field[0][0], y=field[0][1])
-        yield 0.05
-        window.event_simulate("LEFTMOUSE", "RELEASE", x=field[0][0], y=field[0][1])
-        yield 0.05
+    # Where the field is now: what was captured before may have come meanwhile and moved it.
+    field: list[tuple[int, int]] = []
+    yield from find("rotocap.video", field)
+    yield from click_at(*field[0])
     yield from press("X", text="x", at=field[0])
     picture("90_typing.png")
     yield from press("ESC", at=field[0])
