@@ -74,7 +74,7 @@ class LandmarkBackend(Protocol):
     ) -> tuple[PersonLandmarks, Any] | None:
         """The person's landmarks, and the state to look with in the next frame. None if lost.
 
-        others: the states of everybody else who is followed in this frame: they may be in front.
+        others: the states of those who have been known for a while: they may be in front.
         """
 
     def without(self, state: Any, part: str) -> Any:

@@ -40,6 +40,9 @@ class Recipe:
     begins: tuple[tuple[str, int], ...] = ()
 
 
+# The source of two: the pose network, and the end of it that makes a segmentation mask.
+_POSE = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
+_POSE_SHA256 = "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"
 # Where the segmentation mask's branch leaves the others' in the pose network.
 _OF_A_MASK = (("fine", 206), ("coarse", 279))
 
@@ -57,8 +60,8 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="pose_landmark",
-        member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-        sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        member=_POSE,
+        sha256=_POSE_SHA256,
         size=256,
         low=0.0,
         high=1.0,
@@ -72,8 +75,8 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="pose_mask",
-        member="mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-        sha256="e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        member=_POSE,
+        sha256=_POSE_SHA256,
         size=256,
         low=0.0,
         high=1.0,
